@@ -1,0 +1,30 @@
+/* The verdict, as a pure function of what is known. One place; the launcher, the guardian and whoever settles
+ * use it. Contract section 4: succeeded needs all of: start acknowledged or a start time, a terminal state
+ * read for that very id, all input delivered or none forwarded, no kill or stop that was not ours, no engine
+ * shutdown during the run unless live-restore kept it. Where rows overlap: 120 if the state was not read,
+ * else 124, else 122, else the command's. */
+#ifndef JOB_VERDICT_H
+#define JOB_VERDICT_H
+#include "job/outcome.h"
+#include "runtime/runtime.h"
+
+enum deadline { DEADLINE_NONE, DEADLINE_START, DEADLINE_RUN, DEADLINE_IDLE };
+struct evidence {
+  bool state_read;              /* a terminal state of that very id was read */
+  struct container_state state; /* if state_read */
+  bool start_acked;             /* 204, or an EVENT_START */
+  bool removed_first;           /* gone (404) before we could read it */
+  bool detached_keys;           /* left by the detach keys */
+  bool input_forwarded, input_complete;
+  int64_t input_sent;
+  bool outside_kill; /* a kill or stop event that was not ours */
+  int outside_signal;
+  bool our_stop;          /* jobs stop, second INT, --on-epipe stop, --on-disconnect stop */
+  int our_signal;         /* a forwarded signal; 0 none */
+  enum deadline deadline; /* the one that fired and that we acted on */
+  bool engine_restarted;  /* without live-restore keeping it */
+  int64_t memory_limit;   /* for the message; 0 none */
+};
+/* Sets verdict, cause, message, exit_code, signal, exit_status of o. */
+void verdict_decide(const struct evidence *e, struct outcome *o);
+#endif

@@ -1,0 +1,24 @@
+/* Where an engine is reached. Owned strings. */
+#ifndef NET_ENDPOINT_H
+#define NET_ENDPOINT_H
+#include "base/error.h"
+#include <stdbool.h>
+
+enum endpoint_scheme { ENDPOINT_UNIX, ENDPOINT_TCP, ENDPOINT_SSH };
+struct endpoint {
+  enum endpoint_scheme scheme;
+  char *text; /* as shown to people and recorded: "unix:///var/run/docker.sock" (no password) */
+  char
+      *why; /* where it came from: "--host", "DOCKER_HOST", "context prod (DOCKER_CONTEXT)", "first socket" */
+  char *socket_path; /* unix */
+  char *host;        /* tcp, ssh: without brackets */
+  int port;
+  char *base_path; /* tcp: "" or "/prefix" without trailing slash */
+  char *user;      /* ssh */
+  bool tls, verify;
+  char *ca, *cert, *key; /* files; NULL: none */
+};
+void endpoint_done(struct endpoint *ep);
+/* "unix:///path", "tcp://host:port/base", "host:port", "ssh://u@h:p/path". ERR_USAGE with what is wrong. */
+int endpoint_parse(const char *text, const char *why, struct endpoint *ret, struct error *err);
+#endif

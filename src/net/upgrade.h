@@ -1,0 +1,26 @@
+/* A connection taken over after "101 UPGRADED" (Docker attach, docs: Engine API "hijacking"): a plain byte
+ * stream both ways. The head is sent through curl_easy_send (a CONNECT_ONLY connection never used through it
+ * is closed by libcurl after 118 s) and HTTP/1.1 is forced. Bytes that came in the same packet as the head
+ * are delivered first. SO_KEEPALIVE on TCP. */
+#ifndef NET_UPGRADE_H
+#define NET_UPGRADE_H
+#include "net/http.h"
+#include <sys/types.h>
+
+struct upgrade;
+struct upgrade_handlers {
+  void (*on_data)(void *data, const char *p, size_t n);
+  void (*on_end)(void *data, const struct error *err); /* once; err NULL: the peer closed in order */
+  void (*on_writable)(void *data);                     /* after upgrade_send() took less than all */
+};
+/* Blocking until the head is there. Any status but 101: ERR_MISSING (404), ERR_CONFLICT (409) or ERR_ENGINE
+ * with the engine's words, JSON or plain text. No handler is called before upgrade_open() has returned. */
+int upgrade_open(struct http_client *c, const char *path, const struct upgrade_handlers *h, void *data,
+                 struct upgrade **ret, struct error *err);
+/* Bytes taken, 0 = would block (on_writable comes), -1 = the connection is gone (on_end comes too). */
+ssize_t upgrade_send(struct upgrade *u, const void *p, size_t n);
+int upgrade_half_close(struct upgrade *u);          /* end of input; reading goes on */
+void upgrade_pause(struct upgrade *u, bool paused); /* stops reading */
+int upgrade_fd(const struct upgrade *u);            /* for the guardian's dup */
+void upgrade_free(struct upgrade *u);               /* NULL is fine; closes */
+#endif

@@ -1,0 +1,42 @@
+/* From the release file, a task and the command line to `struct settings` and the job's defaults.
+ * release_load -> release_task (optional) -> release_settings; then options are laid over by cli/ through
+ * settings_env() etc. Strict: unknown keys, wrong types and unset variables are ERR_CONFIG with FILE:LINE
+ * and, for a key, the nearest known one. `${}` by the Compose specification from the caller's environment,
+ * then .env beside the file. Nothing inside a task's command: is touched. */
+#ifndef RELEASE_RELEASE_H
+#define RELEASE_RELEASE_H
+#include "base/error.h"
+#include "data/yaml.h"
+#include "runtime/settings.h"
+
+struct task {
+  char *name, *description;
+  struct strv command;
+  bool tty_set, tty, stdin_set, stdin_open;
+  char *lock, *once;   /* interpolated */
+  struct strv options; /* further defaults, as option names and values: {"timeout","30m","keep","always"} */
+  int line;
+  const struct yaml *node; /* for env:, env_file:, user:, ... of the task */
+};
+struct release {
+  char *file; /* as shown in complaints */
+  char *dir;  /* env_file is relative to it */
+  char *name, *image, *from, *runtime, *context;
+  struct strv defaults; /* {"timeout","1h","keep","on-failure"}: option names (those of the option table) and
+                           values */
+  struct task *tasks;
+  size_t n_tasks;
+  struct yaml *root;
+  struct dotenv *dotenv; /* .env beside the file */
+};
+/* path NULL: ./release.yaml (only if it begins with "version: 1"; otherwise skipped and *ret_note says so in
+ * one line), else /etc/run-once/release.yaml, else *ret stays NULL and 0 is returned. */
+int release_load(const char *path, struct release **ret, char **ret_note, struct error *err);
+void release_free(struct release *r);
+/* Borrowed; ERR_USAGE naming the nearest task. Interpolates its lock and once (unset: error). */
+int release_task(struct release *r, const char *name, const struct task **ret, struct error *err);
+/* Lays file-wide settings, then the task's (may be NULL), over s. Reads env_file. */
+int release_settings(const struct release *r, const struct task *t, struct settings *s, struct error *err);
+/* -v/--volume SRC:DST[:opts] by docker's rules, shared by file and command line. */
+int mount_parse(const char *text, const char *dir, const char *origin, struct settings *s, struct error *err);
+#endif

@@ -1,0 +1,194 @@
+/* A container runtime as the job sees it. One `struct runtime` is one engine (or cluster namespace) reached
+ * one way. registry.c knows the kinds. docker/ implements all of it; nothing outside runtime/docker/ knows
+ * Docker.
+ *
+ * Life of a container, in this order, so that the fastest command loses no byte and no status:
+ *   prepare -> (pull -> prepare) -> watch -> create -> attach -> wait_begin -> start -> ... -> state ->
+ * remove All calls block in the loop (net/loop.h: watches, streams and signals go on), except where
+ * "callbacks" is said. Container ids are the engine's full ids; job ids are ours (a label), found again by
+ * find(). Errors: ERR_MISSING (no such thing), ERR_CONFLICT, ERR_IMAGE, ERR_PERMISSION, ERR_ENGINE,
+ * ERR_UNREACHABLE (nothing sent), ERR_LOST / ERR_TIMEOUT (may have been done: look before anything else),
+ * ERR_CANCELLED/ERR_DEADLINE_START (loop interrupt). */
+#ifndef RUNTIME_RUNTIME_H
+#define RUNTIME_RUNTIME_H
+#include "base/error.h"
+#include "net/endpoint.h"
+#include "net/loop.h"
+#include "runtime/settings.h"
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct runtime;
+
+struct runtime_info {
+  const char *kind;     /* "docker" */
+  const char *endpoint; /* text of the endpoint */
+  char version[64];     /* engine's own: "20.10.24" */
+  char api[16];         /* negotiated: "1.41" */
+  bool live_restore;    /* containers outlive an engine restart */
+};
+
+/* What prepare() found out and decided. Owned; prepared_done(). */
+struct prepared {
+  char *app;          /* contract section 5.3: --app, name:, Compose project, container name, image name */
+  char *release_name; /* shown as release.name */
+  char *image;        /* reference as people know it */
+  char *image_id;     /* NULL: not on the engine yet */
+  char *digest;       /* sha256:... of a RepoDigest; NULL: none */
+  struct strv argv;   /* entrypoint + command that will run, for people */
+  char *target_kind;  /* "container", ... of the source; NULL: none */
+  char *target_name, *target_id;
+  int64_t stop_grace_ms;
+  char *stop_signal; /* "SIGTERM" */
+  bool tty;
+  struct strv notes;     /* lines for stderr: the tag has moved, replica chosen, memory not limited, ... */
+  json_t *plan;          /* for `plan`, no values; keys: image, argv, user, workdir, env [{name, origin}],
+                            mounts [{type, source, target, mode, origin}], networks [name], ports..., dropped
+                            [{what, why}], checked [text], differences [text] (with --image), labels {..} */
+  json_t *request;       /* the exact body that create() will send, less the job's labels; holds values */
+  json_t *private_parts; /* the runtime's own: networks to connect afterwards, late files, ... */
+};
+void prepared_done(struct prepared *p);
+
+/* What the job writes on its container. */
+struct identity {
+  const char *id;   /* job id */
+  const char *name; /* of the container: "run-once.ID" or "run-once.lock.APP.NAME" */
+  json_t *labels;   /* {"run-once.id": ..., ...} complete */
+};
+
+struct container_state {
+  enum {
+    STATE_CREATED,
+    STATE_RUNNING,
+    STATE_PAUSED,
+    STATE_RESTARTING,
+    STATE_REMOVING,
+    STATE_EXITED,
+    STATE_DEAD
+  } status;
+  bool ever_started; /* StartedAt is a real time */
+  int exit_code;     /* of EXITED/DEAD; of CREATED after a failed start: 126, 127, 128 */
+  bool oom_killed;
+  char error[512];                                      /* engine's words */
+  char started_at[40], finished_at[40], created_at[40]; /* RFC 3339; "" for never */
+};
+
+struct pull_progress { /* one call for each change; total 0: unknown */
+  void (*line)(void *data, const char *layer, const char *status, int64_t current, int64_t total);
+  void *data;
+};
+
+/* Output of a container, demultiplexed. Callbacks. */
+struct stream_handlers {
+  void (*on_output)(void *data, int fd /* 1 or 2 */, const char *p, size_t n);
+  void (*on_end)(void *data, const struct error *err); /* once; NULL: end of output in order; ERR_LOST: cut;
+                                                          ERR_ENGINE: framing broken */
+  void (*on_writable)(void *data);
+};
+struct stream;
+void stream_pause(struct stream *s, bool paused);
+/* Bytes taken, 0: would block (on_writable comes), -1: gone. */
+long stream_send(struct stream *s, const void *p, size_t n);
+int stream_end_input(struct stream *s);
+int stream_fd(const struct stream *s);
+void stream_free(struct stream *s); /* NULL is fine */
+
+/* Events of one container (told by the engine from before start). Callbacks. */
+enum runtime_event {
+  EVENT_START,
+  EVENT_KILL,
+  EVENT_STOP,
+  EVENT_OOM,
+  EVENT_DIE,
+  EVENT_DESTROY,
+  EVENT_PAUSE,
+  EVENT_RESTART,
+  EVENT_LOST /* the event stream itself ended */
+};
+struct watch_handlers {
+  void (*on_event)(void *data, enum runtime_event e, int signal /* KILL: number, else 0 */, int64_t time_ns);
+};
+struct event_watch;
+void event_watch_free(struct event_watch *w);
+
+/* "Tell me when it has ended": a hint, never a verdict (wait answers 0 for a container that never ran). */
+struct wait;
+bool wait_done(const struct wait *w); /* answered, or its connection ended */
+void wait_free(struct wait *w);
+
+/* A job as its container's labels tell it. */
+struct job_info {
+  char *id, *container, *name, *app, *lock, *once, *actor, *host, *reason, *deadline, *image, *command,
+      *created;
+  json_t *labels; /* all of run-once.* */
+  struct container_state state;
+};
+struct job_list {
+  struct job_info *jobs;
+  size_t n;
+};
+void job_list_done(struct job_list *l);
+
+struct runtime_ops {
+  const char *kind;
+  void (*free)(struct runtime *rt);
+  /* Negotiates the version. ERR_ENGINE: not an engine, API too old. */
+  int (*connect)(struct runtime *rt, struct error *err);
+  const struct runtime_info *(*info)(struct runtime *rt);
+  int64_t (*clock_ns)(struct runtime *rt); /* the engine's clock by its last answer's Date; 0: unknown */
+  /* Looks only; changes nothing, pulls nothing. */
+  int (*prepare)(struct runtime *rt, const struct settings *s, struct prepared *ret, struct error *err);
+  int (*pull)(struct runtime *rt, const struct settings *s, const char *image, const struct pull_progress *pp,
+              struct error *err);
+  /* Sent once. 409 on the name: ERR_CONFLICT. After create the networks are joined and late files copied; if
+   * that fails the container is there and *ret_id is set nevertheless (else NULL). */
+  int (*create)(struct runtime *rt, const struct prepared *p, const struct identity *who, char **ret_id,
+                struct error *err);
+  int (*find)(struct runtime *rt, const char *job_id, char **ret_id, struct error *err); /* ERR_MISSING */
+  int (*attach)(struct runtime *rt, const char *id, bool tty, bool input, const struct stream_handlers *h,
+                void *data, struct stream **ret, struct error *err);
+  int (*watch)(struct runtime *rt, const char *job_id, const struct watch_handlers *h, void *data,
+               struct event_watch **ret, struct error *err);
+  int (*wait_begin)(struct runtime *rt, const char *id, bool next_exit, struct wait **ret, struct error *err);
+  /* Sent once. ERR_NOT_EXECUTABLE / ERR_NOT_FOUND by the state's own exit code. */
+  int (*start)(struct runtime *rt, const char *id, struct error *err);
+  int (*state)(struct runtime *rt, const char *id, struct container_state *ret, struct error *err);
+  int (*signal)(struct runtime *rt, const char *id, int signo, struct error *err);
+  int (*stop)(struct runtime *rt, const char *id, int64_t grace_ms,
+              struct error *err); /* returns when it ended */
+  int (*resize)(struct runtime *rt, const char *id, int rows, int cols, struct error *err);
+  int (*rename)(struct runtime *rt, const char *id, const char *name, struct error *err);
+  /* With anonymous volumes. Without force a running container is ERR_CONFLICT: the fence. Missing: success.
+   */
+  int (*remove)(struct runtime *rt, const char *id, bool force, struct error *err);
+  /* The engine's log; since_ns 0: all. Output by handlers as an attached stream would bring it; on_end at its
+   * end. */
+  int (*logs)(struct runtime *rt, const char *id, bool tty, bool follow, int64_t since_ns,
+              const struct stream_handlers *h, void *data, struct stream **ret, struct error *err);
+  int (*jobs)(struct runtime *rt, struct job_list *ret,
+              struct error *err); /* every container with run-once.id */
+  int (*by_name)(struct runtime *rt, const char *name, struct job_info *ret,
+                 struct error *err); /* ERR_MISSING */
+  /* Once-records: test-and-set. *ret_owner is the job id that has it (ours: won). */
+  int (*claim)(struct runtime *rt, const char *key_hash, json_t *labels, json_t **ret_labels,
+               struct error *err);
+  int (*claim_read)(struct runtime *rt, const char *key_hash, json_t **ret_labels,
+                    struct error *err); /* ERR_MISSING */
+  int (*claim_store)(struct runtime *rt, const char *key_hash, const char *image, const char *file,
+                     const void *p, size_t n, struct error *err);
+  int (*claim_load)(struct runtime *rt, const char *key_hash, const char *image, const char *file, char **ret,
+                    size_t *ret_n, struct error *err);
+  int (*claim_free)(struct runtime *rt, const char *key_hash, struct error *err);
+  /* For doctor: lines of findings about this engine. */
+  int (*examine)(struct runtime *rt, struct strv *ret_facts, struct strv *ret_findings, struct error *err);
+};
+struct runtime {
+  const struct runtime_ops *ops;
+};
+
+/* kind "docker". The client is made, nothing is sent yet. */
+int runtime_open(const char *kind, struct loop *loop, const struct endpoint *ep, struct runtime **ret,
+                 struct error *err);
+#endif

@@ -1,0 +1,90 @@
+/* What a runtime is asked to run: the source, and everything that the release file and the command line say
+ * about the copy, already merged (image < source < env_file < env < task < --env-file < --env), each with its
+ * origin. Neutral: Docker and Kubernetes both start from this. Filled by release/, read by runtime/. Owned
+ * strings; "not given" is NULL, n == 0, -1 or TRI_UNSET: the source's value then stands. */
+#ifndef RUNTIME_SETTINGS_H
+#define RUNTIME_SETTINGS_H
+#include "base/strv.h"
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+enum tri { TRI_UNSET = -1, TRI_NO, TRI_YES };
+
+enum source_kind {
+  SOURCE_NONE,
+  SOURCE_IMAGE,
+  SOURCE_CONTAINER,
+  SOURCE_COMPOSE,
+  SOURCE_COMPOSE_FILE,
+  SOURCE_SERVICE,
+  SOURCE_WORKLOAD
+};
+struct source_ref {
+  enum source_kind kind;
+  char *text;    /* as given: "compose/shop/web" */
+  char *type;    /* "compose"; of a workload "deployment", ... */
+  char *project; /* compose/PROJECT/SERVICE; else NULL */
+  char *name;    /* last part */
+};
+
+struct env_setting {
+  char *name, *value;
+  char *origin; /* "release.yaml:7", "env_file .env:3", "task migrate", "--env-file f:2", "--env" */
+};
+
+enum mount_kind { MOUNT_BIND, MOUNT_VOLUME, MOUNT_TMPFS };
+struct mount_setting {
+  enum mount_kind kind;
+  char *source; /* path or volume name; NULL: tmpfs, anonymous volume */
+  char *target;
+  bool read_only;
+  char *options; /* "rprivate,noexec"; of tmpfs "size=64m"; NULL: none. z, Z, U are dropped with a note */
+  char *origin;
+};
+
+struct settings {
+  char *name; /* of the release file; NULL: none */
+  char *app;  /* --app; NULL: none */
+  struct source_ref source;
+  char *image;    /* replaces the source's image, or is the only one */
+  char *image_of; /* --image-of REPLICA */
+  char *platform;
+  char *task;          /* NULL: an ad hoc command */
+  struct strv argv;    /* COMMAND; with shell: {"/bin/sh", "-c", WORD} already */
+  bool entrypoint_set; /* --entrypoint "" clears it */
+  struct strv entrypoint;
+  struct env_setting *env;
+  size_t n_env;
+  struct strv drop_env, keep_env, keep_labels;
+  struct strv labels; /* NAME=VALUE */
+  struct mount_setting *mounts;
+  size_t n_mounts;
+  bool networks_set;
+  struct strv networks;            /* names; "none" and "host" are modes */
+  char *user, *workdir, *hostname; /* hostname "source": the source's */
+  int64_t memory, nano_cpus;       /* -1 */
+  enum tri init, read_only, privileged;
+  char *stop_signal;
+  int64_t stop_grace_ms; /* -1: the source's, else 10 s */
+  json_t *extra;         /* Compose's further keys, normalised: {"cap_add":["X"],"cap_drop","security_opt",
+                            "group_add","extra_hosts":["h:ip"],"dns","dns_search","dns_opt","devices",
+                            "sysctls":{"k":"v"},"ulimits":{"nofile":{"soft":1,"hard":2}},"shm_size":bytes,
+                            "pids_limit":n,"pid","ipc","userns_mode","cgroup_parent","oom_score_adj":n,
+                            "mem_swappiness","memswap_limit","runtime","domainname"}; never NULL */
+  bool create_volumes;   /* --create-volumes */
+  bool tty, open_stdin;
+  int rows, cols;   /* of the caller's terminal; 0: unknown */
+  char *log_driver; /* NULL: local */
+  int64_t log_max;  /* bytes, 100 MiB */
+};
+void settings_init(struct settings *s);
+void settings_done(struct settings *s);
+void settings_env(struct settings *s, const char *name, const char *value,
+                  const char *origin);                                  /* by name: later wins */
+void settings_mount(struct settings *s, const struct mount_setting *m); /* copies; by target: later wins */
+/* "container/web", "compose/shop/web", "image/REF", "file:PATH#SERVICE", "deployment/web"; ERR_USAGE
+ * otherwise. */
+struct error;
+int source_parse(const char *text, struct source_ref *ret, struct error *err);
+#endif
