@@ -5,6 +5,7 @@
 #define IO_SIGNALS_H
 #include "base/error.h"
 #include "net/loop.h"
+#include <stdbool.h>
 
 typedef void signal_fn(void *data, int signo);
 /* Catches INT TERM HUP QUIT USR1 USR2 WINCH CONT TSTP(only when tty is set); SIGPIPE is ignored. */
