@@ -4,6 +4,7 @@
  * WHY. The kind decides verdict, cause and exit status in one table (job/verdict.c). Nothing here prints. */
 #ifndef BASE_ERROR_H
 #define BASE_ERROR_H
+#include <stddef.h>
 
 enum error_kind {
   ERR_NONE = 0,
@@ -41,15 +42,22 @@ struct error {
 #define ERROR_INIT                                                                                           \
   { 0 }
 
-/* Sets kind and text (over what was there) and evaluates to -1. err may be NULL. */
-#define error_set(err, kind, ...) (error_set_text((err), (kind), __VA_ARGS__), -1)
+/* -1 as a call, so that the macros below are fine as statements too. */
+static inline int error_failed(void) {
+  return -1;
+}
+/* Sets kind and text (over what was there; http_status to 0) and evaluates to -1. err may be NULL; the
+ * arguments may point into err->text. */
+#define error_set(err, kind, ...) (error_set_text((err), (kind), __VA_ARGS__), error_failed())
 /* Puts "prefix: " before the text; evaluates to -1. */
-#define error_prefix(err, ...) (error_prefix_text((err), __VA_ARGS__), -1)
+#define error_prefix(err, ...) (error_prefix_text((err), __VA_ARGS__), error_failed())
 
 void error_set_text(struct error *err, enum error_kind kind, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 void error_prefix_text(struct error *err, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-/* Text of another's words, made one line: newlines to "; ", control characters to '?', trailing space cut. */
-void error_one_line(char *text);
+/* Text of another's words, made one line: newlines to "; ", tabs to spaces, control characters to '?', outer
+ * space cut. "; " is longer than a newline: size is what text has room for; more is cut. error_set and
+ * error_prefix do it themselves. */
+void error_one_line(char *text, size_t size);
 void error_clear(struct error *err);
 #endif

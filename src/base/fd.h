@@ -9,7 +9,8 @@
 void fd_close(int *fd);                            /* closes if >= 0, sets -1 */
 int fd_write_all(int fd, const void *p, size_t n); /* blocking; 0, or -1 with errno */
 int fd_nonblock(int fd);                           /* only for descriptors of ours */
-/* Reads a whole file of at most cap bytes. kind of a fault: ERR_CONFIG ("FILE: No such file or directory").
+/* Reads a whole file of at most cap bytes; *ret is set up anew (for buf_done), only on success. Kind of a
+ * fault: ERR_CONFIG ("FILE: No such file or directory").
  */
 int file_read(const char *path, size_t cap, struct buf *ret, struct error *err);
 /* Writes by temporary file, fsync and rename (regular files or none), in place (anything else). */
