@@ -1,0 +1,48 @@
+/* What the launcher has let happen, written ahead of each request in memory shared with its guardian. When the
+ * launcher is gone the word is the most that can have happened, since id, name and labels are the client's own.
+ * One writer at a time: the launcher while it lives, then the guardian. */
+#ifndef JOB_LEDGER_H
+#define JOB_LEDGER_H
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+enum word {
+  WORD_NOTHING,  /* nothing that could be left behind */
+  WORD_INTENT,   /* intent line written: an outcome line is owed */
+  WORD_CREATE,   /* create may be on the wire: look for the label */
+  WORD_CREATED,  /* container_id is known, start not sent */
+  WORD_STARTING, /* start may be on the wire */
+  WORD_STARTED,  /* it runs or ran */
+  WORD_RECORDED, /* outcome line written: removal is owed */
+  WORD_DONE      /* nothing is owed */
+};
+
+#define LEDGER_RECORD_MAX (4u << 20)
+
+struct ledger {
+  _Atomic int word;
+  _Atomic bool handed_over;    /* --detach, detach keys, HUP of a lost terminal: the guardian goes on */
+  _Atomic bool launcher_busy;  /* answers to the guardian's question at a deadline */
+  _Atomic int deadline_fired;  /* enum deadline: acted on by the guardian (launcher stuck) */
+  char job_id[32];
+  char container_id[80];
+  bool tty;
+  bool input_forwarded;
+  _Atomic bool input_complete;
+  _Atomic bool our_stop;
+  int64_t stop_grace_ms;
+  char stop_signal[24];
+  int64_t deadline_at;         /* clock_ms(); 0 none: --timeout */
+  _Atomic int64_t last_output; /* clock_ms() of the last byte, for --idle-timeout */
+  _Atomic int64_t stdout_bytes, stderr_bytes; /* received by the launcher */
+  _Atomic int64_t input_sent;
+  int64_t memory_limit;
+  uint32_t record_len;         /* the outcome so far, as JSON: what a successor writes into the history */
+  char record[LEDGER_RECORD_MAX];
+};
+
+struct ledger *ledger_new(void);  /* shared, sparse; aborts without memory */
+void ledger_free(struct ledger *l);
+void ledger_word(struct ledger *l, enum word w);
+#endif
