@@ -17,6 +17,9 @@ struct docker {
   int64_t
       clock_offset_ns; /* the engine's Date less our wall clock, of the last answer; 0: unknown or equal */
   bool clock_known;
+  bool connected_before; /* a second connect() looks whether containers outlive the engine */
+  char *watched_job;     /* watch.c: a second watch of the same job tells only what is new */
+  int64_t watched_ns;
 };
 
 /* One request to /v1.N + path. body NULL: none. changes: sent at most once (net/http.h). timeout_ms 0: none.
@@ -24,11 +27,27 @@ struct docker {
  * ret is http_response_done() by the caller on success. Blocks in the loop. */
 int docker_call(struct docker *d, const char *method, const char *path, json_t *body, bool changes,
                 int64_t timeout_ms, struct http_response *ret, struct error *err);
+/* The same for bodies that are not JSON and for further headers: req->path is without /v1.N. */
+int docker_request(struct docker *d, const struct http_request *req, struct http_response *ret,
+                   struct error *err);
+/* "/v1.41" + path, for free(). */
+char *docker_path(const struct docker *d, const char *path);
+/* Lets the loop turn for ms. -1 when interrupted (err is set). */
+int docker_sleep(struct docker *d, int64_t ms, struct error *err);
 /* GET path -> JSON (a new reference). A status other than 200 is docker_fault(r, path). */
 int docker_json(struct docker *d, const char *path, json_t **ret, struct error *err);
 /* Turns an answer that is no success into an error and evaluates to -1: 404 ERR_MISSING, 409 ERR_CONFLICT,
  * 401 and 403 ERR_PERMISSION, else ERR_ENGINE; text "WHAT: the engine's message"; err->http_status is set. */
 int docker_fault(const struct http_response *r, const char *what, struct error *err);
+
+/* docker.c: what runtime/registry.c asks for. */
+int docker_open(struct loop *loop, const struct endpoint *ep, struct runtime **ret, struct error *err);
+/* archive.c: files of a container that need not run, as tar. get: ERR_MISSING when there is no such file; a
+ * tar of more than max bytes is ERR_ENGINE. ret must be buf_init()ed. */
+int docker_archive_put(struct docker *d, const char *id, const char *dir, const void *tar, size_t n,
+                       struct error *err);
+int docker_archive_get(struct docker *d, const char *id, const char *path, struct buf *ret,
+                       struct error *err);
 
 /* prepare.c: runtime_ops.prepare. */
 int docker_prepare(struct runtime *rt, const struct settings *s, struct prepared *ret, struct error *err);
