@@ -14,7 +14,8 @@ struct task {
   struct strv command;
   bool tty_set, tty, stdin_set, stdin_open;
   char *lock, *once;   /* interpolated */
-  struct strv options; /* further defaults, as option names and values: {"timeout","30m","keep","always"} */
+  struct strv options; /* further defaults, as option names and values: {"timeout","30m","keep","always"};
+                          filled by release_task() */
   int line;
   const struct yaml *node; /* for env:, env_file:, user:, ... of the task */
 };
@@ -28,6 +29,7 @@ struct release {
   size_t n_tasks;
   struct yaml *root;
   struct dotenv *dotenv; /* .env beside the file */
+  struct strv notes;     /* handed on to settings.notes by release_settings() */
 };
 /* path NULL: ./release.yaml (only if it begins with "version: 1"; otherwise skipped and *ret_note says so in
  * one line), else /etc/run-once/release.yaml, else *ret stays NULL and 0 is returned. */
@@ -35,7 +37,8 @@ int release_load(const char *path, struct release **ret, char **ret_note, struct
 void release_free(struct release *r);
 /* Borrowed; ERR_USAGE naming the nearest task. Interpolates its lock and once (unset: error). */
 int release_task(struct release *r, const char *name, const struct task **ret, struct error *err);
-/* Lays file-wide settings, then the task's (may be NULL), over s. Reads env_file. */
+/* Lays file-wide settings, then the task's (may be NULL), over s. Reads env_file. With a task also argv,
+ * task, tty and open_stdin. from: goes to s->source, image: to s->image (alone: source stays SOURCE_NONE). */
 int release_settings(const struct release *r, const struct task *t, struct settings *s, struct error *err);
 /* -v/--volume SRC:DST[:opts] by docker's rules, shared by file and command line. */
 int mount_parse(const char *text, const char *dir, const char *origin, struct settings *s, struct error *err);

@@ -54,8 +54,9 @@ struct settings {
   struct strv argv;    /* COMMAND; with shell: {"/bin/sh", "-c", WORD} already */
   bool entrypoint_set; /* --entrypoint "" clears it */
   struct strv entrypoint;
-  struct env_setting *env;
+  struct env_setting *env; /* changed only by settings_env() */
   size_t n_env;
+  struct name_index *env_index; /* private to settings.c */
   struct strv drop_env, keep_env, keep_labels;
   struct strv labels; /* NAME=VALUE */
   struct mount_setting *mounts;
@@ -74,9 +75,10 @@ struct settings {
                             "mem_swappiness","memswap_limit","runtime","domainname"}; never NULL */
   bool create_volumes;   /* --create-volumes */
   bool tty, open_stdin;
-  int rows, cols;   /* of the caller's terminal; 0: unknown */
-  char *log_driver; /* NULL: local */
-  int64_t log_max;  /* bytes, 100 MiB */
+  int rows, cols;    /* of the caller's terminal; 0: unknown */
+  char *log_driver;  /* NULL: local */
+  int64_t log_max;   /* bytes, 100 MiB */
+  struct strv notes; /* lines for stderr: variables that were not set, mount options left out */
 };
 void settings_init(struct settings *s);
 void settings_done(struct settings *s);
@@ -86,5 +88,6 @@ void settings_mount(struct settings *s, const struct mount_setting *m); /* copie
 /* "container/web", "compose/shop/web", "image/REF", "file:PATH#SERVICE", "deployment/web"; ERR_USAGE
  * otherwise. */
 struct error;
-int source_parse(const char *text, struct source_ref *ret, struct error *err);
+int source_parse(const char *text, struct source_ref *ret, struct error *err); /* *ret is not freed before */
+void source_done(struct source_ref *ref);
 #endif
