@@ -16,6 +16,8 @@ struct evidence {
   bool removed_first;           /* gone (404) before we could read it */
   bool detached_keys;           /* left by the detach keys */
   bool input_forwarded, input_complete;
+  bool input_cut; /* the stream broke, or its feeder died, while input was owed (the command was stopped for
+                     it). Without it an incomplete input means that the command ended before it took all */
   int64_t input_sent;
   bool outside_kill; /* a kill or stop event that was not ours */
   int outside_signal;
