@@ -19,6 +19,7 @@ struct endpoint {
   char *ca, *cert, *key; /* files; NULL: none */
 };
 void endpoint_done(struct endpoint *ep);
+void endpoint_copy(struct endpoint *to, const struct endpoint *from); /* deep; `to` is overwritten */
 /* "unix:///path", "tcp://host:port/base", "host:port", "ssh://u@h:p/path". ERR_USAGE with what is wrong. */
 int endpoint_parse(const char *text, const char *why, struct endpoint *ret, struct error *err);
 #endif

@@ -14,6 +14,7 @@ struct http_client;
 struct http_client *http_client_new(struct loop *loop, const struct endpoint *ep, struct error *err);
 void http_client_free(struct http_client *c);
 const struct endpoint *http_client_endpoint(const struct http_client *c);
+struct loop *http_client_loop(const struct http_client *c);
 
 struct http_request {
   const char *method; /* GET, HEAD, POST, PUT, DELETE */

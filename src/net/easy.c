@@ -1,0 +1,118 @@
+#include "net/easy.h"
+#include "base/alloc.h"
+#include "base/fd.h"
+#include <errno.h>
+#include <grp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#define CONNECT_TIMEOUT_MS 30000L /* docker's own for ssh; a SYN that nobody answers */
+#define KEEPALIVE_S 30L           /* a silent job's stream must outlive a NAT's patience (docker's value) */
+
+char *easy_authority(const struct endpoint *ep) {
+  if (ep->scheme != ENDPOINT_TCP) return xstrdup("localhost");
+  return xprintf(strchr(ep->host, ':') ? "[%s]:%d" : "%s:%d", ep->host, ep->port);
+}
+
+static bool is_loopback(const char *host) {
+  return !strcmp(host, "localhost") || !strncmp(host, "127.", 4) || !strcmp(host, "::1");
+}
+
+/* The one place where TLS is decided. Without `ca` the system's authorities count. */
+static void set_tls(CURL *e, const struct endpoint *ep) {
+  curl_easy_setopt(e, CURLOPT_SSL_VERIFYPEER, ep->verify ? 1L : 0L);
+  curl_easy_setopt(e, CURLOPT_SSL_VERIFYHOST, ep->verify ? 2L : 0L);
+  if (ep->ca) curl_easy_setopt(e, CURLOPT_CAINFO, ep->ca);
+  if (ep->cert) curl_easy_setopt(e, CURLOPT_SSLCERT, ep->cert);
+  if (ep->key) curl_easy_setopt(e, CURLOPT_SSLKEY, ep->key);
+}
+
+CURL *easy_new(const struct endpoint *ep, const char *path, char *text) {
+  CURL *e = curl_easy_init();
+  CLEANUP_FREE char *authority = easy_authority(ep);
+  CLEANUP_FREE char *url =
+      xprintf("%s://%s%s%s", ep->tls ? "https" : "http", authority, ep->base_path ? ep->base_path : "", path);
+  if (!e) abort(); /* only for want of memory */
+  text[0] = '\0';
+  curl_easy_setopt(e, CURLOPT_URL, url);
+  curl_easy_setopt(e, CURLOPT_ERRORBUFFER, text);
+  curl_easy_setopt(e, CURLOPT_USERAGENT, "run-once/" RUN_ONCE_VERSION);
+  curl_easy_setopt(e, CURLOPT_PATH_AS_IS, 1L);
+  curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
+  /* Over TLS libcurl would agree on HTTP/2, which cannot be taken over. */
+  curl_easy_setopt(e, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+  curl_easy_setopt(e, CURLOPT_HTTP09_ALLOWED, 0L);
+  curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS, CONNECT_TIMEOUT_MS);
+  if (ep->scheme == ENDPOINT_UNIX) {
+    curl_easy_setopt(e, CURLOPT_UNIX_SOCKET_PATH, ep->socket_path);
+    curl_easy_setopt(e, CURLOPT_NOPROXY, "*");
+    return e;
+  }
+  curl_easy_setopt(e, CURLOPT_TCP_KEEPALIVE, 1L);
+  curl_easy_setopt(e, CURLOPT_TCP_KEEPIDLE, KEEPALIVE_S);
+  curl_easy_setopt(e, CURLOPT_TCP_KEEPINTVL, KEEPALIVE_S);
+  curl_easy_setopt(e, CURLOPT_HTTPPROXYTUNNEL, 1L); /* a proxy that reads along breaks upgraded streams */
+  if (is_loopback(ep->host)) curl_easy_setopt(e, CURLOPT_NOPROXY, "*");
+  if (ep->tls) set_tls(e, ep);
+  return e;
+}
+
+/* libcurl hides why a Unix socket could not be connected: asks again, without waiting. 0: it works now. */
+static int probe_unix(const char *path) {
+  struct sockaddr_un sa = {.sun_family = AF_UNIX};
+  CLEANUP_FD int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  if (fd < 0) return errno;
+  if (strlen(path) >= sizeof sa.sun_path) return ENAMETOOLONG;
+  strcpy(sa.sun_path, path);
+  return connect(fd, (struct sockaddr *)&sa, sizeof sa) ? errno : 0;
+}
+
+static int fault_permission(const struct endpoint *ep, struct error *err) {
+  struct stat st;
+  const struct group *g =
+      ep->scheme == ENDPOINT_UNIX && !stat(ep->socket_path, &st) && st.st_gid ? getgrgid(st.st_gid) : NULL;
+  return error_set(err, ERR_PERMISSION,
+                   "cannot reach the engine at %s: Permission denied; join the group '%s' (usermod -aG, then "
+                   "log in again) or use sudo",
+                   ep->text, g ? g->gr_name : "docker");
+}
+
+static int fault_unreachable(const struct endpoint *ep, CURL *easy, CURLcode rc, const char *text,
+                             struct error *err) {
+  long os = 0;
+  const char *why = text[0] ? text : curl_easy_strerror(rc);
+  curl_easy_getinfo(easy, CURLINFO_OS_ERRNO, &os);
+  if (ep->scheme == ENDPOINT_UNIX && rc == CURLE_COULDNT_CONNECT) {
+    int probed = probe_unix(ep->socket_path);
+    if (probed && probed != EAGAIN && probed != EINPROGRESS) os = probed;
+    if (os) why = strerror((int)os);
+  }
+  if (os == EACCES || os == EPERM) return fault_permission(ep, err);
+  if (rc == CURLE_OPERATION_TIMEDOUT) why = "Connection timed out";
+  return error_set(err, ERR_UNREACHABLE, "cannot reach the engine at %s: %s", ep->text, why);
+}
+
+int easy_fault_not_http(const struct endpoint *ep, struct error *err) {
+  return error_set(err, ERR_ENGINE, "what answers at %s is not HTTP; is it an engine?", ep->text);
+}
+
+int easy_fault(const struct endpoint *ep, CURL *easy, CURLcode rc, bool sent, const char *what,
+               const char *text, struct error *err) {
+  const char *why = text[0] ? text : curl_easy_strerror(rc);
+  if (!sent) return fault_unreachable(ep, easy, rc, text, err);
+  switch (rc) {
+  case CURLE_UNSUPPORTED_PROTOCOL: /* HTTP/0.9, or a version that is none */
+  case CURLE_WEIRD_SERVER_REPLY:
+    return easy_fault_not_http(ep, err);
+  case CURLE_ABORTED_BY_CALLBACK: /* our refusal to send again */
+    why = "the connection was closed before an answer";
+    break;
+  default:
+    break;
+  }
+  return error_set(err, ERR_LOST, "%s: sent to %s, but the answer was lost: %s", what, ep->text, why);
+}
