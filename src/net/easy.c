@@ -67,7 +67,7 @@ static int probe_unix(const char *path) {
   CLEANUP_FD int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   if (fd < 0) return errno;
   if (strlen(path) >= sizeof sa.sun_path) return ENAMETOOLONG;
-  strcpy(sa.sun_path, path);
+  memcpy(sa.sun_path, path, strlen(path) + 1);
   return connect(fd, (struct sockaddr *)&sa, sizeof sa) ? errno : 0;
 }
 
