@@ -29,33 +29,73 @@ LIB_SRC := $(filter-out src/cli/main.c,$(wildcard src/*/*.c src/runtime/*/*.c))
 LIB_OBJ := $(LIB_SRC:%.c=$(B)/%.o)
 UNIT := $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/test_*.c))
 TOOLS := $(patsubst tests/tools/%.c,$(B)/tools/%,$(wildcard tests/tools/*.c))
+FUZZ := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+FUZZ_SECONDS ?= 60
 
-.PHONY: all check units tools clean help
-all: $(B)/run-once
+.PHONY: all check check-asan check-valgrind units tools fuzz fuzz-replay replays lint bench coverage compdb install clean help FORCE
+all: $(B)/run-once ## build/run-once
 $(B)/run-once: $(B)/src/cli/main.o $(B)/librun-once.a
 	$(CC) -o $@ $^ $(ALL_LIBS)
 $(B)/librun-once.a: $(LIB_OBJ)
 	@rm -f $@
-	$(AR) rcs $@ $^
+	@$(AR) rcs $@ $^
 # A changed flag rebuilds everything.
 $(B)/flags: FORCE
 	@mkdir -p $(@D); echo '$(CC) $(ALL_CFLAGS)' | cmp -s - $@ || echo '$(CC) $(ALL_CFLAGS)' >$@
 FORCE:
+$(B)/src/%.o: private BANNED := -include src/base/banned.h
 $(B)/%.o: %.c $(B)/flags
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+	$(CC) $(ALL_CFLAGS) $(BANNED) -MMD -MP -c -o $@ $<
 $(B)/unit/%: $(B)/tests/unit/%.o $(B)/librun-once.a
 	@mkdir -p $(@D)
 	$(CC) -o $@ $^ -lcmocka $(ALL_LIBS)
 $(B)/tools/%: $(B)/tests/tools/%.o
 	@mkdir -p $(@D)
-	$(CC) -o $@ $^ $(LDHARDEN)
-units: $(UNIT)
-tools: $(TOOLS)
+	$(CC) -o $@ $^ $(TOOL_LIBS) $(LDFLAGS)
+$(B)/tools/probe: private TOOL_LIBS := -static
+# The probe runs in an image that holds nothing else: no sanitizer's library either.
+$(B)/tests/tools/%.o: private HARDEN := -fPIE
+.SECONDARY:
+
+units: $(UNIT) ## the unit tests, built
+tools: $(TOOLS) ## what tests run beside the program, built
 check: $(UNIT) ## unit tests
-	@failed=0; for t in $(UNIT); do $$t 2>$$t.log >&2 && echo "ok   $${t##*/}" || { echo "FAIL $${t##*/}"; cat $$t.log; failed=1; }; done; exit $$failed
-clean:
+	@failed=0; for t in $(UNIT); do $(RUN) $$t >$$t.log 2>&1 </dev/null && echo "ok   $${t##*/}" || { echo "FAIL $${t##*/}"; cat $$t.log; failed=1; }; done; exit $$failed
+check-asan: ## unit tests under AddressSanitizer and UBSan
+	@$(MAKE) -s B=$(B)/asan SAN=address,undefined check
+check-valgrind: ## unit tests under valgrind
+	@$(MAKE) -s B=$(B)/plain CFLAGS='-O1 -g' RUN='valgrind -q --error-exitcode=99 --leak-check=full --show-leak-kinds=definite --errors-for-leak-kinds=definite --child-silent-after-fork=yes' check
+
+# One libFuzzer target a parser: tests/fuzz/fuzz_NAME.c, seeds in tests/fuzz/corpus/NAME/.
+$(B)/fuzz/%: tests/fuzz/fuzz_%.c $(LIB_SRC) $(B)/flags
+	@mkdir -p $(@D)
+	clang $(filter-out -D_FORTIFY_SOURCE=2,$(ALL_CFLAGS)) -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -o $@ $< $(LIB_SRC) $(PKG_LIBS)
+$(B)/replay/%: $(B)/tests/fuzz/fuzz_%.o $(B)/tests/fuzz/replay.o $(B)/librun-once.a
+	@mkdir -p $(@D)
+	$(CC) -o $@ $^ $(ALL_LIBS)
+fuzz: $(FUZZ:%=$(B)/fuzz/%) ## every fuzz target for FUZZ_SECONDS (60)
+	@for n in $(FUZZ); do mkdir -p $(B)/found/$$n tests/fuzz/corpus/$$n; echo "fuzz $$n"; $(B)/fuzz/$$n -max_total_time=$(FUZZ_SECONDS) -max_len=65536 -rss_limit_mb=1024 -verbosity=0 -artifact_prefix=$(B)/found/crash-$$n- $(B)/found/$$n tests/fuzz/corpus/$$n || exit 1; done
+replays: $(FUZZ:%=$(B)/replay/%)
+fuzz-replay: ## the seeds of every fuzz target under sanitizers
+	@$(MAKE) -s B=$(B)/asan SAN=address,undefined replays
+	@for n in $(FUZZ); do $(B)/asan/replay/$$n tests/fuzz/corpus/$$n || exit 1; done
+
+lint: ## layers, sizes, format, cppcheck, shellcheck, clang-tidy
+	@scripts/lint all
+bench: all ## costs against docker run and the bare API
+	@tests/bench/run
+coverage: ## line coverage of src/ by the unit tests (E2E=1: by the end-to-end tests too)
+	@scripts/coverage $(if $(E2E),--e2e)
+compdb: ## compile_commands.json
+	@$(MAKE) -nB all units 2>/dev/null | scripts/compdb >compile_commands.json
+install: all ## to $(DESTDIR)$(PREFIX)
+	install -D -m 755 $(B)/run-once $(DESTDIR)$(PREFIX)/bin/run-once
+	@for p in $(wildcard docs/man/*.scd); do n=$${p##*/}; n=$${n%.scd}; d=$(DESTDIR)$(PREFIX)/share/man/man$${n##*.}; mkdir -p $$d && scdoc <$$p >$$d/$$n || exit 1; done
+	@d=$(DESTDIR)$(PREFIX)/share; mkdir -p $$d/bash-completion/completions $$d/zsh/site-functions $$d/fish/vendor_completions.d; \
+	$(B)/run-once completion bash >$$d/bash-completion/completions/run-once && $(B)/run-once completion zsh >$$d/zsh/site-functions/_run-once && $(B)/run-once completion fish >$$d/fish/vendor_completions.d/run-once.fish
+clean: ## remove the build folder
 	rm -rf $(B)
 help: ## this list
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:[^#]*## /\t/' | expand -t 16
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
