@@ -1,0 +1,46 @@
+/* Attaching: the upgraded connection that carries output and input. */
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/trace.h"
+#include "runtime/docker/ops.h"
+#include "runtime/docker/stream.h"
+#include <string.h>
+
+/* The engine looks for detach keys in a TTY's input too, and holds back what might begin them: by default ^P,
+ * which every shell user types. Ours are found on this side; this row nobody types (none cannot be asked
+ * for). */
+#define NOBODY_TYPES "ctrl-@,ctrl-^,ctrl-@,ctrl-_,ctrl-@,ctrl-^"
+
+static void on_data(void *data, const char *p, size_t n) {
+  stream_take(data, p, n);
+}
+static void on_end(void *data, const struct error *err) {
+  stream_finish(data, err);
+}
+static void on_writable(void *data) {
+  struct stream *s = data;
+  if (!s->freed && s->h->on_writable) s->h->on_writable(s->data);
+}
+static const struct upgrade_handlers handlers = {
+    .on_data = on_data, .on_end = on_end, .on_writable = on_writable};
+
+int docker_attach(struct runtime *rt, const char *id, bool tty, bool input, const struct stream_handlers *h,
+                  void *data, struct stream **ret, struct error *err) {
+  struct docker *d = (struct docker *)rt;
+  CLEANUP_FREE char *keys = http_escape(NOBODY_TYPES);
+  CLEANUP_FREE char *rest =
+      xprintf("/containers/%s/attach?stream=1&stdout=1&stderr=1%s%s%s", id, input ? "&stdin=1" : "",
+              tty && input ? "&detachKeys=" : "", tty && input ? keys : "");
+  CLEANUP_FREE char *path = docker_path(d, rest);
+  int64_t begun = clock_ms();
+  struct stream *s = stream_new(d, tty, h, data);
+  int rc = upgrade_open(d->http, path, &handlers, s, &s->upgrade, err);
+  trace(TRACE_RUNTIME, "POST %.*s: %s, %lld ms", (int)strcspn(path, "?"), path, rc < 0 ? "refused" : "101",
+        (long long)(clock_ms() - begun));
+  if (rc < 0) {
+    stream_free(s);
+    return error_prefix(err, "attach failed");
+  }
+  *ret = s;
+  return 0;
+}

@@ -1,0 +1,82 @@
+/* A container's output (and input): attached over an upgraded connection, or read from the engine's log. Both
+ * end in the same struct stream, so that nobody above sees a difference. */
+#include "runtime/docker/stream.h"
+#include "base/alloc.h"
+#include <stdlib.h>
+
+struct stream *stream_new(struct docker *d, bool tty, const struct stream_handlers *h, void *data) {
+  struct stream *s = xcalloc(1, sizeof *s);
+  s->d = d;
+  s->h = h;
+  s->data = data;
+  s->tty = tty;
+  frames_init(&s->frames, tty);
+  return s;
+}
+
+static void destroy(struct stream *s) {
+  upgrade_free(s->upgrade);
+  follow_done(&s->follow);
+  frames_done(&s->frames);
+  free(s);
+}
+
+static int on_payload(void *data, int fd, const char *p, size_t n) {
+  struct stream *s = data;
+  s->h->on_output(s->data, fd, p, n);
+  return s->freed;
+}
+
+static void end(struct stream *s, const struct error *err) {
+  if (s->ended) return;
+  s->ended = true;
+  if (s->h->on_end) s->h->on_end(s->data, err);
+}
+
+void stream_take(struct stream *s, const char *p, size_t n) {
+  struct error fault = ERROR_INIT;
+  if (s->ended || s->freed) return;
+  s->busy++;
+  if (frames_feed(&s->frames, p, n, on_payload, s, &fault) < 0) end(s, &fault);
+  s->busy--;
+  if (s->freed && !s->busy) destroy(s);
+}
+
+void stream_finish(struct stream *s, const struct error *err) {
+  struct error cut = ERROR_INIT;
+  if (s->freed) return;
+  if (!err && !frames_whole(&s->frames)) {
+    error_set(&cut, ERR_LOST, "the output was cut in the middle of a frame");
+    err = &cut;
+  }
+  s->busy++;
+  end(s, err);
+  s->busy--;
+  if (s->freed && !s->busy) destroy(s);
+}
+
+void stream_pause(struct stream *s, bool paused) {
+  if (s->upgrade) upgrade_pause(s->upgrade, paused);
+  if (s->follow.x) http_pause(s->follow.x, paused);
+}
+
+long stream_send(struct stream *s, const void *p, size_t n) {
+  return s->upgrade ? (long)upgrade_send(s->upgrade, p, n) : -1;
+}
+
+/* With a TTY a half-close ends the output at once (protocols: moby internal/stream/attach.go): never. */
+int stream_end_input(struct stream *s) {
+  if (!s->upgrade) return -1;
+  return s->tty ? 0 : upgrade_half_close(s->upgrade);
+}
+
+int stream_fd(const struct stream *s) {
+  return s->upgrade ? upgrade_fd(s->upgrade) : -1;
+}
+
+/* From inside a handler: freed when the handler has returned. */
+void stream_free(struct stream *s) {
+  if (!s) return;
+  s->freed = true;
+  if (!s->busy) destroy(s);
+}
