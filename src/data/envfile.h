@@ -15,7 +15,8 @@ typedef const char *lookup_fn(void *data, const char *name);
  * expansion. */
 int envfile_docker(const char *path, envfile_fn *fn, void *data, struct error *err);
 /* Compose env_file and .env (compose-go dotenv/parser.go): quotes, escapes, export, multi-line, ${} expansion
- * over names set earlier in the file, then lookup. */
+ * over lookup, then names set earlier in the file (the caller's environment wins, as in Compose). lookup may
+ * be NULL. */
 int envfile_compose(const char *path, lookup_fn *lookup, void *lookup_data, envfile_fn *fn, void *data,
                     struct error *err);
 /* The same on text already read (fuzzed); name is for complaints. */
