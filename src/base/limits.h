@@ -9,6 +9,7 @@
 #define LIMIT_RELEASE_FILE (8u << 20) /* 1,000 tasks take 0.2 MB */
 #define LIMIT_YAML_DEPTH 64
 #define LIMIT_YAML_NODES 1000000 /* aliases count as often as they are used: no bombs */
+#define LIMIT_YAML_ANCHORS 10000 /* searched one by one */
 #define LIMIT_ENV_FILE (8u << 20)
 #define LIMIT_ENV_STRING (128u * 1024 - 1) /* MAX_ARG_STRLEN less its NUL: execve(2) refuses more */
 #define LIMIT_ENV_TOTAL (2u << 20)         /* a quarter of an 8 MiB stack: execve(2) */

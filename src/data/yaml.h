@@ -26,9 +26,10 @@ struct yaml_pair {
 };
 
 /* file is used in complaints: "release.yaml:7: did not find expected key". ERR_CONFIG. An empty document is a
- * YAML_NULL. More than one document is an error. NULL on failure; free with yaml_free. */
+ * YAML_NULL. More than one document is an error. NULL on failure; free with yaml_tree_free. */
 struct yaml *yaml_parse(const char *file, const char *text, size_t len, struct error *err);
-void yaml_free(struct yaml *y);
+void yaml_tree_free(
+    struct yaml *y); /* yaml_free is taken: a symbol of libyaml's own, which ours would replace */
 const struct yaml *yaml_get(const struct yaml *map, const char *key); /* NULL if absent */
 const char *yaml_kind_name(enum yaml_kind kind); /* "a list", "a number", for complaints */
 #endif
