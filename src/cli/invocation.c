@@ -1,0 +1,82 @@
+#include "cli/invocation.h"
+#include "base/alloc.h"
+#include "net/choose.h"
+#include <stdlib.h>
+#include <string.h>
+
+int invocation_target(const struct options *opts, const struct release *release, const char **ret_kind,
+                      struct endpoint *ret, struct error *err) {
+  const char *kind = option_text(opts, OPT_RUNTIME);
+  if (!kind && release) kind = release->runtime;
+  if (!kind) kind = "docker";
+  if (strcmp(kind, "docker") != 0) return error_set(err, ERR_CONFIG, "runtime %s: not in this version", kind);
+  struct endpoint_choice choice = {option_text(opts, OPT_HOST), option_text(opts, OPT_CONTEXT),
+                                   release ? release->context : NULL};
+  if (endpoint_choose(&choice, ret, err) < 0) return -1;
+  *ret_kind = kind;
+  return 0;
+}
+
+/* The name of a task leaves the words: what follows is appended to its command. */
+static const char *task_name(struct cli *c) {
+  if (c->command->id == CMD_PLAN) return option_text(&c->opts, OPT_TASK);
+  if (c->command->id != CMD_TASK || c->argc == 0) return NULL;
+  c->argc--;
+  return *c->argv++;
+}
+
+static int load(struct invocation *inv, struct cli *c, struct error *err) {
+  char *note = NULL;
+  const char *name = task_name(c);
+  if (release_load(option_text(&c->opts, OPT_RELEASE), &inv->release, &note, err) < 0) return -1;
+  if (note) strv_take(&inv->notes, note);
+  if (!name) return 0;
+  if (!inv->release)
+    return error_set(err, ERR_USAGE,
+                     "task %s: there is no release file (./release.yaml, "
+                     "/etc/run-once/release.yaml); use --release FILE",
+                     name);
+  return release_task(inv->release, name, &inv->task, err);
+}
+
+static int add_task_word(struct options *o, enum option_id id, const char *word, const char *where,
+                         struct error *err) {
+  if (!word) return 0;
+  CLEANUP_FREE char *origin = xprintf("%s: %s", where, option_rows[id].name);
+  return option_add(o, id, word, LAYER_TASK, origin, err);
+}
+
+static int layer_release(struct invocation *inv, struct options *o, option_mask mask, struct error *err) {
+  const struct release *r = inv->release;
+  if (!r) return 0;
+  CLEANUP_FREE char *where = xprintf("%s: defaults", r->file);
+  if (options_pairs(o, mask, &r->defaults, LAYER_DEFAULTS, where, err) < 0) return -1;
+  if (inv->task) {
+    const struct task *t = inv->task;
+    CLEANUP_FREE char *place = xprintf("%s:%d: task %s", r->file, t->line, t->name);
+    if (options_pairs(o, mask, &t->options, LAYER_TASK, place, err) < 0 ||
+        add_task_word(o, OPT_LOCK, t->lock, place, err) < 0 ||
+        add_task_word(o, OPT_ONCE, t->once, place, err) < 0)
+      return -1;
+  }
+  return release_settings(r, inv->task, &inv->settings, err);
+}
+
+int invocation_build(struct invocation *inv, struct cli *c, struct error *err) {
+  memset(inv, 0, sizeof *inv);
+  inv->kind = "docker";
+  settings_init(&inv->settings);
+  if (load(inv, c, err) < 0) return -1;
+  if (layer_release(inv, &c->opts, 1u << c->command->id, err) < 0) return -1;
+  if (overlay_command(&inv->settings, c, inv->task, err) < 0) return -1;
+  if (overlay_settings(&inv->settings, &c->opts, &inv->notes, err) < 0) return -1;
+  if (request_build(&inv->request, &inv->settings, &c->opts, inv->task, err) < 0) return -1;
+  return invocation_target(&c->opts, inv->release, &inv->kind, &inv->endpoint, err);
+}
+
+void invocation_done(struct invocation *inv) {
+  settings_done(&inv->settings);
+  endpoint_done(&inv->endpoint);
+  strv_done(&inv->notes);
+  release_free(inv->release);
+}

@@ -1,0 +1,108 @@
+/* plan: looks only; changes nothing, pulls nothing, settles nothing. */
+#include "cli/plan.h"
+#include "base/alloc.h"
+#include "base/limits.h"
+#include "cli/engine.h"
+#include "cli/help.h"
+#include "cli/result.h"
+#include "cli/say.h"
+#include "data/json.h"
+#include <stdlib.h>
+#include <string.h>
+
+static json_t *words_json(const struct strv *words) {
+  json_t *list = json_array();
+  for (size_t i = 0; i < words->n; i++) json_array_append_new(list, json_string(words->v[i]));
+  return list;
+}
+
+json_t *plan_json(const struct invocation *inv, const struct prepared *p, const struct runtime_info *info) {
+  const struct settings *s = &inv->settings;
+  json_t *plan = json_object();
+  const char *name = p->release_name ? p->release_name : s->name;
+  json_object_set_new(plan, "release",
+                      json_pack("{s:s?, s:s?, s:s?, s:s?, s:s?}", "name", name, "source", s->source.text,
+                                "image", p->image, "image_id", p->image_id, "digest", p->digest));
+  json_object_set_new(plan, "app", json_pack("s?", p->app));
+  json_object_set_new(plan, "task", json_pack("s?", s->task));
+  json_object_set_new(plan, "command", words_json(&s->argv));
+  json_object_set_new(
+      plan, "runtime",
+      json_pack("{s:s, s:s, s:s}", "kind", info->kind, "endpoint", info->endpoint, "version", info->version));
+  json_object_set_new(
+      plan, "target",
+      json_pack("{s:s?, s:s?, s:s?}", "kind", p->target_kind, "name", p->target_name, "id", p->target_id));
+  json_object_set_new(plan, "tty", json_boolean(s->tty));
+  json_object_set_new(plan, "stdin", json_boolean(s->open_stdin));
+  json_object_set_new(plan, "lock", json_pack("s?", inv->request.lock));
+  json_object_set_new(plan, "once", json_pack("s?", inv->request.once));
+  json_object_update_missing(plan, p->plan);
+  json_t *notes = words_json(&p->notes);
+  for (size_t i = 0; i < inv->notes.n; i++) json_array_append_new(notes, json_string(inv->notes.v[i]));
+  for (size_t i = 0; i < s->notes.n; i++) json_array_append_new(notes, json_string(s->notes.v[i]));
+  json_object_set_new(plan, "notes", notes);
+  return plan;
+}
+
+static json_t *hide_value(const char *pair) {
+  const char *equals = strchr(pair, '=');
+  if (!equals) return json_string(pair);
+  CLEANUP_FREE char *hidden =
+      xprintf("%.*s=<set, %zu bytes>", (int)(equals - pair), pair, strlen(equals + 1));
+  return json_string(hidden);
+}
+
+json_t *plan_request(const struct prepared *p, bool show_values) {
+  json_t *request = json_deep_copy(p->request);
+  json_t *env = json_object_get(request, "Env"), *pair;
+  size_t i;
+  if (show_values) return request;
+  json_array_foreach(env, i, pair) {
+    if (json_is_string(pair)) json_array_set_new(env, i, hide_value(json_string_value(pair)));
+  }
+  return request;
+}
+
+static int print_json(json_t *value) {
+  struct buf out;
+  CLEANUP_FREE char *text = json_dumps(value, JSON_INDENT(2));
+  json_decref(value);
+  buf_init(&out, LIMIT_JSON);
+  buf_printf(&out, "%s\n", text);
+  return print_all(&out);
+}
+
+static int print_plan(const struct invocation *inv, const struct prepared *p, const struct engine *e,
+                      const struct options *o) {
+  const char *form = option_text(o, OPT_OUTPUT);
+  if (form && strcmp(form, "engine") == 0)
+    return print_json(plan_request(p, option_flag(o, OPT_SHOW_VALUES)));
+  json_t *plan = plan_json(inv, p, e->rt->ops->info(e->rt));
+  if (form && strcmp(form, "json") == 0) return print_json(plan);
+  struct buf out;
+  buf_init(&out, LIMIT_JSON);
+  plan_text(&out, plan);
+  json_decref(plan);
+  return print_all(&out);
+}
+
+int cmd_plan(struct cli *c) {
+  struct invocation inv;
+  struct engine e = {0};
+  struct prepared p = {0};
+  struct error err = ERROR_INIT;
+  int status;
+  if (invocation_build(&inv, c, &err) < 0 || engine_open(&e, inv.kind, &inv.endpoint, &err) < 0 ||
+      e.rt->ops->prepare(e.rt, &inv.settings, &p, &err) < 0) {
+    status = result_not_started(&c->opts, &inv, &err);
+  } else if (!p.image_id && inv.request.pull == PULL_NEVER) {
+    error_set(&err, ERR_IMAGE, "image %s: not on the engine, and --pull never", p.image);
+    status = result_not_started(&c->opts, &inv, &err);
+  } else {
+    status = print_plan(&inv, &p, &e, &c->opts);
+  }
+  prepared_done(&p);
+  engine_done(&e);
+  invocation_done(&inv);
+  return status;
+}
