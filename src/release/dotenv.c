@@ -1,0 +1,53 @@
+#include "base/alloc.h"
+#include "base/name_index.h"
+#include "data/envfile.h"
+#include "release/keys.h"
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+struct dotenv {
+  struct strv names, values; /* side by side */
+  struct name_index index;
+};
+
+static int remember(void *data, const char *name, const char *value, int line, struct error *err) {
+  (void)line;
+  (void)err;
+  struct dotenv *d = data;
+  size_t i;
+  if (!value) return 0; /* a name alone: the caller's, which comes first anyway */
+  if (name_index_get(&d->index, name, &i)) {
+    free(d->values.v[i]);
+    d->values.v[i] = xstrdup(value);
+    return 0;
+  }
+  strv_add(&d->names, name);
+  strv_add(&d->values, value);
+  name_index_put(&d->index, d->names.v[d->names.n - 1], d->names.n - 1);
+  return 0;
+}
+
+struct dotenv *dotenv_load(const char *dir, struct error *err) {
+  struct dotenv *d = xcalloc(1, sizeof(*d));
+  CLEANUP_FREE char *path = strcmp(dir, ".") ? xprintf("%s/.env", dir) : xstrdup(".env");
+  if (access(path, F_OK) != 0 || envfile_compose(path, dotenv_lookup, d, remember, d, err) == 0) return d;
+  dotenv_free(d);
+  return NULL;
+}
+
+void dotenv_free(struct dotenv *d) {
+  if (!d) return;
+  strv_done(&d->names);
+  strv_done(&d->values);
+  name_index_done(&d->index);
+  free(d);
+}
+
+const char *dotenv_lookup(void *dotenv, const char *name) {
+  const struct dotenv *d = dotenv;
+  const char *value = getenv(name);
+  size_t i;
+  if (value) return value;
+  return d && name_index_get(&d->index, name, &i) ? d->values.v[i] : NULL;
+}
