@@ -21,8 +21,10 @@ int history_append(struct history *h, const char *event, struct outcome *o, cons
 int history_find(struct history *h, const char *id_prefix, json_t **ret_intent, json_t **ret_outcome,
                  struct error *err);
 typedef int history_fn(void *data, const json_t *line, struct error *err);
-int history_each(struct history *h, history_fn *fn, void *data, struct error *err); /* rotated files first */
-/* 0 whole; 1 broken, *ret_why says file, line and what. head NULL: history.head. */
+/* Rotated files first. A line that is no record comes as {"event":"broken","file":F,"line":N}. fn's -1 stops. */
+int history_each(struct history *h, history_fn *fn, void *data, struct error *err);
+/* 0 whole (*ret_why NULL, or a remark: older files are elsewhere, a torn line was ended); 1 broken, *ret_why
+ * says file, line and what. head NULL: history.head must be the last line; else HASH must be in the chain. */
 int history_verify(struct history *h, const char *head, char **ret_why, struct error *err);
 int history_rotate(struct history *h, char **ret_file, struct error *err);
 

@@ -1,0 +1,189 @@
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/fd.h"
+#include "base/limits.h"
+#include "data/json.h"
+#include "job/chain.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#define LOCK_TRIES 6000 /* of 5 ms: 30 s. A writer holds it for two fsyncs; 50 at once take a second or two  \
+                         */
+
+/* A folder named by --history means history.jsonl in it. Absolute, since the guardian lives in "/". */
+static char *absolute(const char *path, struct error *err) {
+  struct stat st;
+  size_t n = strlen(path);
+  bool folder = (n && path[n - 1] == '/') || (stat(path, &st) == 0 && S_ISDIR(st.st_mode));
+  CLEANUP_FREE char *cwd = path[0] == '/' ? xstrdup("") : getcwd(NULL, 0);
+  if (!cwd || !n) {
+    error_set(err, ERR_CONFIG, "opening the history failed: %s", n ? strerror(errno) : "the path is empty");
+    return NULL;
+  }
+  return xprintf("%s%s%s%s", cwd, path[0] == '/' ? "" : "/", path, folder ? "/history.jsonl" : "");
+}
+
+static int check_regular(const char *path, struct error *err) {
+  struct stat st;
+  if (stat(path, &st) || S_ISREG(st.st_mode)) return 0;
+  return error_set(err, ERR_CONFIG,
+                   "opening the history failed: %s is not a regular file; --history off writes none", path);
+}
+
+int history_open(const char *path, struct history **ret, struct error *err) {
+  CLEANUP_FREE char *file = path ? absolute(path, err) : history_default_path(geteuid(), err);
+  if (!file || check_regular(file, err)) return -1;
+  char *slash = strrchr(file, '/');
+  CLEANUP_FREE char *folder = slash == file ? xstrdup("/") : xstrndup(file, (size_t)(slash - file));
+  if (history_folder(folder, err)) return -1;
+  struct history *h = xcalloc(1, sizeof *h);
+  size_t n = strlen(file);
+  bool jsonl = n > 6 && !strcmp(file + n - 6, ".jsonl");
+  h->stem = xstrndup(file, jsonl ? n - 6 : n);
+  h->head = xprintf("%s.head", h->stem);
+  h->lock = xprintf("%s.lock", h->stem);
+  h->folder = TAKE(folder);
+  h->path = TAKE(file);
+  *ret = h;
+  return 0;
+}
+
+void history_free(struct history *h) {
+  if (!h) return;
+  free(h->folder);
+  free(h->path);
+  free(h->stem);
+  free(h->head);
+  free(h->lock);
+  free(h);
+}
+
+const char *history_path(const struct history *h) {
+  return h ? h->path : NULL;
+}
+
+static int fault(const struct history *h, const char *what, struct error *err) {
+  int e = errno;
+  return error_set(err, e == EACCES || e == EPERM || e == EROFS ? ERR_PERMISSION : ERR_SYSTEM,
+                   "%s the history %s failed: %s", what, h->path, strerror(e));
+}
+
+int history_lock(const struct history *h, int *ret_fd, struct error *err) {
+  CLEANUP_FD int fd = open(h->lock, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  if (fd < 0) return fault(h, "locking", err);
+  for (int i = 0; flock(fd, LOCK_EX | LOCK_NB); i++) {
+    if (errno != EWOULDBLOCK && errno != EINTR) return fault(h, "locking", err);
+    if (i == LOCK_TRIES)
+      return error_set(err, ERR_SYSTEM,
+                       "locking the history failed: somebody has held %s for 30 s; fuser(1) tells who",
+                       h->lock);
+    nanosleep(&(struct timespec){.tv_nsec = 5000000}, NULL);
+  }
+  *ret_fd = fd;
+  fd = -1;
+  return 0;
+}
+
+/* What the next line must call "prev". The head says what was written; a last line that follows it was
+ * written by somebody who died before the head; a last line that does not means that lines are gone or the
+ * file was renamed away: going on from the head keeps the first visible and the second whole. */
+static int last_hash(const struct history *h, const struct chain_tail *tail, char ret[65],
+                     struct error *err) {
+  struct chain_tail end = *tail;
+  chain_read_hash(h->head, ret);
+  if (ret[0] && strcmp(end.prev, ret) != 0) return 0;
+  if (!ret[0] && !end.hash[0]) { /* no head and no line: perhaps the files before know */
+    struct strv parts;
+    if (chain_parts(h, &parts, err)) return -1;
+    int failed = parts.n ? chain_tail(parts.v[parts.n - 1], &end, err) : 0;
+    strv_done(&parts);
+    if (failed) return -1;
+  }
+  memcpy(ret, end.hash[0] ? end.hash : CHAIN_START, 65);
+  return 0;
+}
+
+/* An intent has no end yet, and no record can hold its own hash. */
+static json_t *line_json(const char *event, const struct outcome *o, const json_t *extra) {
+  json_t *j = outcome_json(o);
+  json_object_del(j, "record_hash");
+  if (!strcmp(event, "intent"))
+    for (const char *const *k =
+             (const char *const[]){"verdict", "cause", "message", "exit_code", "exit_status", "signal",
+                                   "retry_safe", "started_at", "finished_at", "output", "removed", NULL};
+         *k; k++)
+      json_object_del(j, *k);
+  json_object_set_new(j, "event", json_string(event));
+  CLEANUP_FREE char *now = clock_rfc3339(clock_wall_ns());
+  json_object_set_new(j, "at", json_string(now));
+  if (extra) json_object_update(j, (json_t *)extra);
+  return j;
+}
+
+/* In place: 65 bytes that are there already never need space, and one pwrite is never seen half. */
+static int put_hash(int fd, const char *hash) {
+  char text[65];
+  memcpy(text, hash, 64);
+  text[64] = '\n';
+  return pwrite(fd, text, sizeof text, 0) == (ssize_t)sizeof text ? 0 : -1;
+}
+
+static void sync_folder(const struct history *h) {
+  CLEANUP_FD int fd = open(h->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd >= 0) fsync(fd);
+}
+
+/* Line to the file and to disk, then the head; whatever fails, the file is as before. */
+static int write_line(struct history *h, int lock, const char *text, const char *prev, const char *hash,
+                      struct error *err) {
+  CLEANUP_FD int fd = open(h->path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NONBLOCK, 0600);
+  CLEANUP_FD int head = fd < 0 ? -1 : open(h->head, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  struct stat st, head_st;
+  if (fd < 0 || head < 0 || fstat(fd, &st) || fstat(head, &head_st)) return fault(h, "opening", err);
+  /* First what needs room, so that nothing but the line itself can fail for lack of it. */
+  if (put_hash(lock, hash) || (head_st.st_size < 65 && put_hash(head, prev))) return fault(h, "writing", err);
+  if (fd_write_all(fd, text, strlen(text)) || fsync(fd) || put_hash(head, hash) || fdatasync(head)) {
+    fault(h, "writing", err);
+    if (ftruncate(fd, st.st_size) == 0) fsync(fd);
+    put_hash(head, prev);
+    return -1;
+  }
+  if (st.st_size == 0 || head_st.st_size == 0) sync_folder(h);
+  return 0;
+}
+
+static int append_locked(struct history *h, int lock, json_t *line, char ret_hash[65], struct error *err) {
+  struct chain_tail tail;
+  struct stat st;
+  char prev[65];
+  if (chain_tail(h->path, &tail, err) || last_hash(h, &tail, prev, err)) return -1;
+  if (stat(h->path, &st) || st.st_size == 0) json_object_set_new(line, "opens", json_true());
+  if (tail.torn) json_object_set_new(line, "after_torn", json_integer(tail.torn));
+  json_object_set_new(line, "prev", json_string(prev));
+  CLEANUP_FREE char *text = chain_seal(line, ret_hash);
+  if (strlen(text) > LIMIT_HISTORY_LINE)
+    return error_set(err, ERR_CONFIG,
+                     "writing the history failed: the record has %zu bytes, %u are possible; --redact-args "
+                     "shortens it",
+                     strlen(text), LIMIT_HISTORY_LINE);
+  CLEANUP_FREE char *ended = tail.torn || tail.unended ? xprintf("\n%s", text) : NULL;
+  return write_line(h, lock, ended ? ended : text, prev, ret_hash, err);
+}
+
+int history_append(struct history *h, const char *event, struct outcome *o, const json_t *extra,
+                   struct error *err) {
+  if (!h) return 0;
+  CLEANUP_FD int lock = -1;
+  char hash[65];
+  if (check_regular(h->path, err) || history_lock(h, &lock, err)) return -1;
+  CLEANUP_JSON json_t *line = line_json(event, o, extra);
+  if (append_locked(h, lock, line, hash, err)) return -1;
+  memcpy(o->record_hash, hash, sizeof hash);
+  return 0;
+}
