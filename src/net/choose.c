@@ -1,0 +1,180 @@
+#include "net/choose.h"
+#include "base/alloc.h"
+#include "base/fd.h"
+#include "base/limits.h"
+#include "data/json.h"
+#include "net/context.h"
+#include <pwd.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static const char *env(const char *name) {
+  const char *v = getenv(name);
+  return v && *v ? v : NULL;
+}
+
+char *docker_config_dir(void) {
+  const char *dir = env("DOCKER_CONFIG"), *home = env("HOME");
+  const struct passwd *pw;
+  if (dir) return xstrdup(dir);
+  if (!home && (pw = getpwuid(getuid()))) home = pw->pw_dir;
+  return xprintf("%s/.docker", home ? home : "");
+}
+
+/* Takes `name` in dir into *slot if the file is there. */
+static bool take_file(const char *dir, const char *name, char **slot) {
+  CLEANUP_FREE char *path = xprintf("%s/%s", dir, name);
+  if (!file_exists(path)) return false;
+  *slot = TAKE(path);
+  return true;
+}
+
+/* DOCKER_TLS_VERIFY and DOCKER_TLS (any value, even "0") as docker reads them; contexts bring their own. */
+static int add_env_tls(struct endpoint *ep, struct error *err) {
+  bool verify = env("DOCKER_TLS_VERIFY") != NULL;
+  const char *dir = env("DOCKER_CERT_PATH");
+  if (ep->scheme != ENDPOINT_TCP || (!verify && !env("DOCKER_TLS"))) return 0;
+  CLEANUP_FREE char *config = docker_config_dir();
+  if (!dir) dir = config;
+  ep->tls = true;
+  ep->verify = verify;
+  if (!take_file(dir, "ca.pem", &ep->ca) && verify)
+    return error_set(err, ERR_CONFIG,
+                     "DOCKER_TLS_VERIFY is set, but %s/ca.pem does not exist; DOCKER_CERT_PATH "
+                     "names the folder of ca.pem, cert.pem and key.pem",
+                     dir);
+  if (!take_file(dir, "cert.pem", &ep->cert) || !take_file(dir, "key.pem", &ep->key)) {
+    free(ep->cert);
+    ep->cert = NULL; /* docker drops half a pair silently; the engine says what it wants */
+  }
+  return 0;
+}
+
+static int from_host(const char *host, const char *why, struct endpoint *ret, struct error *err) {
+  struct endpoint ep;
+  if (endpoint_parse(host, why, &ep, err)) return -1;
+  if (add_env_tls(&ep, err)) {
+    endpoint_done(&ep);
+    return -1;
+  }
+  *ret = ep;
+  return 0;
+}
+
+/* The first socket that exists. One that cannot even be looked at (a folder closed to us, as root's Podman
+ * has it) does not count as existing; one that exists and does not answer is an error later, never skipped.
+ */
+static int from_first_socket(struct endpoint *ret, struct error *err) {
+  const char *run = env("XDG_RUNTIME_DIR");
+  char *paths[] = {
+      xstrdup("/var/run/docker.sock"),
+      run ? xprintf("%s/docker.sock", run) : NULL,
+      xstrdup("/run/podman/podman.sock"),
+      run ? xprintf("%s/podman/podman.sock", run) : NULL,
+  };
+  const char *found = NULL;
+  int r;
+  struct stat st;
+  for (size_t i = 0; i < ARRAY_LEN(paths) && !found; i++)
+    if (paths[i] && !stat(paths[i], &st)) found = paths[i];
+  if (found) {
+    CLEANUP_FREE char *host = xprintf("unix://%s", found);
+    r = endpoint_parse(host, "first socket", ret, err);
+  } else
+    r = error_set(err, ERR_UNREACHABLE,
+                  "no engine found: neither /var/run/docker.sock nor /run/podman/podman.sock nor one in "
+                  "XDG_RUNTIME_DIR exists; name one with --host, --context or DOCKER_HOST");
+  for (size_t i = 0; i < ARRAY_LEN(paths); i++) free(paths[i]);
+  return r;
+}
+
+/* What docker calls the context "default". */
+static int from_default(const char *why, struct endpoint *ret, struct error *err) {
+  const char *host = env("DOCKER_HOST");
+  int r = host ? from_host(host, why ? why : "DOCKER_HOST", ret, err) : from_first_socket(ret, err);
+  if (!r && why) {
+    free(ret->why);
+    ret->why = xstrdup(why);
+  }
+  return r;
+}
+
+static int from_context(const char *name, const char *source, struct endpoint *ret, struct error *err) {
+  CLEANUP_FREE char *why = xprintf("context %s (%s)", name, source);
+  CLEANUP_FREE char *dir = docker_config_dir();
+  if (!strcmp(name, "default")) return from_default(why, ret, err);
+  return context_endpoint(dir, name, why, ret, err);
+}
+
+/* The release file's context may not contradict the environment: two people would mean two engines. */
+static int from_release(const char *name, struct endpoint *ret, struct error *err) {
+  const char *host = env("DOCKER_HOST"), *context = env("DOCKER_CONTEXT");
+  struct endpoint ep, other;
+  if (context && strcmp(context, name))
+    return error_set(err, ERR_CONFIG,
+                     "the release file says context '%s', DOCKER_CONTEXT says '%s'; unset one, or "
+                     "decide with --context",
+                     name, context);
+  if (from_context(name, "release file", &ep, err)) return -1;
+  if (!host || !strcmp(name, "default")) {
+    *ret = ep;
+    return 0;
+  }
+  if (endpoint_parse(host, "DOCKER_HOST", &other, err)) {
+    endpoint_done(&ep);
+    return -1;
+  }
+  bool same = !strcmp(ep.text, other.text);
+  if (!same)
+    error_set(err, ERR_CONFIG,
+              "the release file says context '%s' (%s), DOCKER_HOST says %s; unset one, or decide "
+              "with --context or --host",
+              name, ep.text, other.text);
+  endpoint_done(&other);
+  if (!same) {
+    endpoint_done(&ep);
+    return -1;
+  }
+  *ret = ep;
+  return 0;
+}
+
+/* currentContext of config.json, for free(); NULL when there is none. */
+static int current_context(char **ret, struct error *err) {
+  CLEANUP_FREE char *dir = docker_config_dir();
+  CLEANUP_FREE char *path = xprintf("%s/config.json", dir);
+  struct buf text;
+  *ret = NULL;
+  if (!file_exists(path)) return 0;
+  buf_init(&text, LIMIT_CONFIG_JSON);
+  if (file_read(path, LIMIT_CONFIG_JSON, &text, err)) {
+    buf_done(&text);
+    return -1;
+  }
+  json_t CLEANUP_JSON *o = json_parse(text.len ? text.data : "", text.len, err);
+  buf_done(&text);
+  if (!o) {
+    if (err) err->kind = ERR_CONFIG;
+    return error_prefix(err, "%s", path);
+  }
+  *ret = xstrdup(json_str(o, "currentContext"));
+  return 0;
+}
+
+int endpoint_choose(const struct endpoint_choice *c, struct endpoint *ret, struct error *err) {
+  CLEANUP_FREE char *current = NULL;
+  if (c->host && c->context)
+    return error_set(err, ERR_USAGE, "--host and --context: only one of them can be given");
+  if (c->host) return from_host(c->host, "--host", ret, err);
+  if (c->context) return from_context(c->context, "--context", ret, err);
+  if (c->release_context) return from_release(c->release_context, ret, err);
+  if (env("DOCKER_HOST")) return from_default(NULL, ret, err);
+  if (env("DOCKER_CONTEXT")) return from_context(env("DOCKER_CONTEXT"), "DOCKER_CONTEXT", ret, err);
+  if (current_context(&current, err)) return -1;
+  if (current && *current && strcmp(current, "default"))
+    return from_context(current, "currentContext of config.json", ret, err);
+  return from_default(NULL, ret, err);
+}
