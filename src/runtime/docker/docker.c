@@ -6,6 +6,7 @@
 #include "base/trace.h"
 #include "data/json.h"
 #include "runtime/docker/ops.h"
+#include "runtime/registry.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -40,8 +40,6 @@ int docker_json(struct docker *d, const char *path, json_t **ret, struct error *
  * 401 and 403 ERR_PERMISSION, else ERR_ENGINE; text "WHAT: the engine's message"; err->http_status is set. */
 int docker_fault(const struct http_response *r, const char *what, struct error *err);
 
-/* docker.c: what runtime/registry.c asks for. */
-int docker_open(struct loop *loop, const struct endpoint *ep, struct runtime **ret, struct error *err);
 /* archive.c: files of a container that need not run, as tar. get: ERR_MISSING when there is no such file; a
  * tar of more than max bytes is ERR_ENGINE. ret must be buf_init()ed. */
 int docker_archive_put(struct docker *d, const char *id, const char *dir, const void *tar, size_t n,

@@ -25,14 +25,18 @@ static void on_done(void *data, const struct http_response *r, const struct erro
   (void)r;
   f->ended = true;
   if (err) f->fault = *err;
-  if (f->status == 200) f->h->on_end(f->data, err);
+  if (f->status == 200 && !f->hold) f->h->on_end(f->data, err);
 }
 
 static const struct http_handlers handlers = {.on_head = on_head, .on_data = on_data, .on_done = on_done};
 
 static void on_release(void *data) {
   struct follow *f = data;
-  http_pause(f->x, false);
+  f->hold = false;
+  if (f->ended)
+    f->h->on_end(f->data, f->fault.kind != ERR_NONE ? &f->fault : NULL);
+  else
+    http_pause(f->x, false);
 }
 
 /* 0: the head of a success is there. */

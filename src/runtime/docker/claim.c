@@ -1,0 +1,197 @@
+/* Once-records. A volume is test-and-set: creating one that exists answers the first creator's labels
+ * (experiments, section 6), and neither container prune nor system prune takes it. Its files are reached
+ * through a container that is never started. */
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/limits.h"
+#include "data/hash.h"
+#include "data/json.h"
+#include "runtime/docker/ops.h"
+#include "runtime/docker/tar.h"
+#include <stdlib.h>
+#include <string.h>
+
+#define CALL_MS 60000
+#define CREATE_MS 300000
+#define MOUNTED_AT "/.run-once"
+#define CARRIER_LABEL                                                                                        \
+  "run-once.carrier" /* of the container that is never started; its value the key's hash */
+#define CARRIER_STALE_NS                                                                                     \
+  (600 * INT64_C(1000000000)) /* left behind by one that died: two requests take less */
+
+static char *volume_name(const char *key_hash) {
+  return xprintf("run-once.once.%s", key_hash);
+}
+
+static int volume_labels(const struct http_response *r, long good, const char *what, json_t **ret_labels,
+                         struct error *err) {
+  if (r->status != good) return docker_fault(r, what, err);
+  CLEANUP_JSON json_t *answer = json_parse(r->body.data ? r->body.data : "", r->body.len, err);
+  if (!answer) return error_prefix(err, "%s: the engine's answer", what);
+  json_t *labels = json_at(answer, "Labels");
+  *ret_labels = labels ? json_incref(labels) : json_object();
+  return 0;
+}
+
+/* Asking again answers the same labels: it may be sent again. */
+int docker_claim(struct runtime *rt, const char *key_hash, json_t *labels, json_t **ret_labels,
+                 struct error *err) {
+  static const char what[] = "writing the once-record failed";
+  CLEANUP_FREE char *name = volume_name(key_hash);
+  CLEANUP_JSON json_t *body = json_pack("{s:s, s:s, s:O}", "Name", name, "Driver", "local", "Labels", labels);
+  struct http_response r;
+  if (docker_call((struct docker *)rt, "POST", "/volumes/create", body, false, CALL_MS, &r, err) < 0)
+    return error_prefix(err, what);
+  int rc = volume_labels(&r, 201, what, ret_labels, err);
+  http_response_done(&r);
+  return rc;
+}
+
+int docker_claim_read(struct runtime *rt, const char *key_hash, json_t **ret_labels, struct error *err) {
+  static const char what[] = "reading the once-record failed";
+  CLEANUP_FREE char *name = volume_name(key_hash);
+  CLEANUP_FREE char *path = xprintf("/volumes/%s", name);
+  struct http_response r;
+  if (docker_call((struct docker *)rt, "GET", path, NULL, false, CALL_MS, &r, err) < 0)
+    return error_prefix(err, what);
+  int rc = volume_labels(&r, 200, what, ret_labels, err);
+  http_response_done(&r);
+  return rc;
+}
+
+int docker_claim_free(struct runtime *rt, const char *key_hash, struct error *err) {
+  static const char what[] = "removing the once-record failed";
+  CLEANUP_FREE char *name = volume_name(key_hash);
+  CLEANUP_FREE char *path = xprintf("/volumes/%s", name);
+  struct http_response r;
+  if (docker_call((struct docker *)rt, "DELETE", path, NULL, false, CALL_MS, &r, err) < 0)
+    return error_prefix(err, what);
+  int rc = r.status == 204 || r.status == 404 ? 0 : docker_fault(&r, what, err);
+  http_response_done(&r);
+  return rc;
+}
+
+/* Carriers of this key that somebody left behind when he died between two requests. Best effort. */
+static void sweep_carriers(struct docker *d, const char *key_hash) {
+  CLEANUP_FREE char *filters =
+      xprintf("{\"label\":[\"" CARRIER_LABEL "=%s\"],\"status\":[\"created\"]}", key_hash);
+  CLEANUP_FREE char *escaped = http_escape(filters);
+  CLEANUP_FREE char *path = xprintf("/containers/json?all=1&filters=%s", escaped);
+  CLEANUP_JSON json_t *list = NULL;
+  int64_t now = d->base.ops->clock_ns(&d->base);
+  size_t i;
+  json_t *entry;
+  if (!now || docker_json(d, path, &list, NULL) < 0) return;
+  json_array_foreach(list, i, entry) {
+    const char *id = json_str(entry, "Id");
+    int64_t created = json_int_or(entry, "Created", 0);
+    if (id && created > 0 && now / 1000000000 - created > CARRIER_STALE_NS / 1000000000)
+      (void)docker_remove(&d->base, id, false, NULL);
+  }
+}
+
+static json_t *carrier_body(const char *key_hash, const char *image) {
+  CLEANUP_FREE char *volume = volume_name(key_hash);
+  return json_pack("{s:s, s:[], s:[s], s:b, s:{s:s}, s:{s:s, s:[{s:s, s:s, s:s, s:{s:b}}]}}", "Image", image,
+                   "Entrypoint", "Cmd", "none", "NetworkDisabled", 1, "Labels", CARRIER_LABEL, key_hash,
+                   "HostConfig", "NetworkMode", "none", "Mounts", "Type", "volume", "Source", volume,
+                   "Target", MOUNTED_AT, "VolumeOptions", "NoCopy", 1);
+}
+
+/* Sent once; an answer that is lost leaves a carrier, found by its name. */
+static int make_carrier(struct docker *d, const char *key_hash, const char *image, char **ret_id,
+                        struct error *err) {
+  static const char what[] = "reaching the once-record failed";
+  char random[17];
+  random_id(random, sizeof random - 1);
+  CLEANUP_FREE char *name = xprintf("run-once.carrier.%s", random);
+  CLEANUP_FREE char *path = xprintf("/containers/create?name=%s", name);
+  CLEANUP_JSON json_t *body = carrier_body(key_hash, image);
+  struct http_response r;
+  if (docker_call(d, "POST", path, body, true, CREATE_MS, &r, err) < 0) {
+    if (err && err->kind == ERR_LOST) (void)docker_remove(&d->base, name, false, NULL);
+    return error_prefix(err, what);
+  }
+  CLEANUP_JSON json_t *answer = NULL;
+  int rc = 0;
+  if (r.status != 201)
+    rc = docker_fault(&r, what, err);
+  else
+    answer = json_parse(r.body.data ? r.body.data : "", r.body.len, NULL);
+  http_response_done(&r);
+  if (rc < 0) return -1;
+  const char *id = json_str(answer, "Id");
+  *ret_id = xstrdup(id ? id : name); /* nobody else has that name */
+  return 0;
+}
+
+/* The work's own fault stands before that of the removal. */
+static int drop_carrier(struct docker *d, const char *id, int rc, struct error *err) {
+  return docker_remove(&d->base, id, false, rc < 0 ? NULL : err) < 0 ? -1 : rc;
+}
+
+/* A volume that is not there would be made by naming it: then the record was freed meanwhile. */
+static int need_claim(struct runtime *rt, const char *key_hash, struct error *err) {
+  json_t *labels = NULL;
+  if (docker_claim_read(rt, key_hash, &labels, err) < 0) return -1;
+  json_decref(labels);
+  return 0;
+}
+
+int docker_claim_store(struct runtime *rt, const char *key_hash, const char *image, const char *file,
+                       const void *p, size_t n, struct error *err) {
+  struct docker *d = (struct docker *)rt;
+  struct tar_entry entry = {.name = file, .type = '0', .mode = 0600, .data = p, .size = n};
+  CLEANUP_FREE char *id = NULL;
+  struct buf tar;
+  if (need_claim(rt, key_hash, err) < 0) return -1;
+  sweep_carriers(d, key_hash);
+  entry.mtime = clock_wall_ns() / 1000000000;
+  buf_init(&tar, LIMIT_JSON);
+  int rc = tar_add(&tar, &entry, err);
+  if (rc == 0) rc = tar_end(&tar, err);
+  if (rc == 0) rc = make_carrier(d, key_hash, image, &id, err);
+  if (rc == 0) rc = docker_archive_put(d, id, MOUNTED_AT, tar.data, tar.len, err);
+  if (id) rc = drop_carrier(d, id, rc, err);
+  buf_done(&tar);
+  return rc;
+}
+
+struct found {
+  char *data;
+  size_t n;
+};
+
+static int on_member(void *data, const struct tar_entry *e, struct error *err) {
+  struct found *f = data;
+  (void)err;
+  if (e->type != '0' || f->data) return 0;
+  f->data = xmalloc(e->size + 1);
+  memcpy(f->data, e->data, e->size);
+  f->data[e->size] = 0;
+  f->n = e->size;
+  return 0;
+}
+
+int docker_claim_load(struct runtime *rt, const char *key_hash, const char *image, const char *file,
+                      char **ret, size_t *ret_n, struct error *err) {
+  struct docker *d = (struct docker *)rt;
+  CLEANUP_FREE char *id = NULL;
+  CLEANUP_FREE char *path = xprintf(MOUNTED_AT "/%s", file);
+  struct found found = {0};
+  struct buf tar;
+  if (need_claim(rt, key_hash, err) < 0 || make_carrier(d, key_hash, image, &id, err) < 0) return -1;
+  buf_init(&tar, LIMIT_JSON);
+  int rc = docker_archive_get(d, id, path, &tar, err);
+  if (rc == 0) rc = tar_each(tar.data ? tar.data : "", tar.len, on_member, &found, err);
+  if (rc == 0 && !found.data) rc = error_set(err, ERR_MISSING, "%s: not a file in the once-record", file);
+  rc = drop_carrier(d, id, rc, err);
+  buf_done(&tar);
+  if (rc < 0) {
+    free(found.data);
+    return -1;
+  }
+  *ret = found.data;
+  *ret_n = found.n;
+  return 0;
+}
