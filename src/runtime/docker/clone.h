@@ -14,7 +14,7 @@ struct facts {
   const json_t *image;     /* inspect of the image that will run; NULL: not on the engine yet */
   bool replaced;           /* settings.image over a source: image and old_image are two images */
   const json_t *networks;  /* of settings.networks in that order: {"Id", "Name"}, or a string: a mode */
-  const json_t *gone;      /* source networks that no longer exist by id: {NAME: new id}; may be NULL */
+  const json_t *renewed;   /* source networks made anew under their name: {NAME: new id}; may be NULL */
   const json_t *late;      /* files to copy, as in private_parts; may be NULL */
   int api_minor;
 };

@@ -120,7 +120,7 @@ static void join_source(struct clone *c, struct joined *j) {
   for (int first = 1; first >= 0; first--) {
     json_object_foreach(networks, name, endpoint) {
       if (!strcmp(name, primary) != (first == 1)) continue;
-      const char *id = json_str(c->f->gone, name);
+      const char *id = json_str(c->f->renewed, name);
       if (!id) id = json_str(endpoint, "NetworkID");
       tell_endpoint(c, name, endpoint);
       join(c, j, name, id, endpoint, first == 1);

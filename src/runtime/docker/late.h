@@ -1,0 +1,17 @@
+/* Files that were put into the source after its creation (Compose does so with secrets from the environment
+ * and configs with content:): they are in no configuration, so they are copied from container to container.
+ */
+#ifndef RUNTIME_DOCKER_LATE_H
+#define RUNTIME_DOCKER_LATE_H
+#include "runtime/docker/docker.h"
+
+/* Looks only. *ret: [{"path", "files": [..], "skip": [..]}] as in private_parts (a new reference; [] when
+ * there is nothing). ERR_CONFIG naming the files when they cannot be read. */
+int late_find(struct docker *d, const json_t *source, json_t **ret, struct error *err);
+
+/* Pure: where Compose puts such files, by the Compose files that the source's labels name, as far as they can
+ * be read on this machine. "/run/secrets" always comes first. */
+void late_targets(const json_t *source, struct strv *ret);
+/* Is path, or a folder above it, a mount of the source? Such files are shared, not copied. */
+bool late_is_mounted(const json_t *source, const char *path);
+#endif
