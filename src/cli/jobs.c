@@ -1,0 +1,223 @@
+/* jobs list, stop, rm, result, prune. */
+#include "cli/jobs.h"
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/limits.h"
+#include "cli/help.h"
+#include "cli/say.h"
+#include "data/json.h"
+#include "job/lock.h"
+#include "job/settle.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { REFUSED = 121, GRACE_DEFAULT_MS = 10000 };
+
+static bool wants_json(const struct options *o) {
+  const char *form = option_text(o, OPT_OUTPUT);
+  return form && strcmp(form, "json") == 0;
+}
+
+static int no_words(struct cli *c, struct error *err) {
+  if (c->argc == 0) return 0;
+  return error_set(err, ERR_USAGE, "jobs %s: takes no words, '%s' was given", c->command->name, c->argv[0]);
+}
+
+static int some_jobs(struct cli *c, struct error *err) {
+  if (c->argc > 0) return 0;
+  return error_set(err, ERR_USAGE, "jobs %s: which JOB? `run-once jobs list` shows them", c->command->name);
+}
+
+int cmd_jobs_list(struct cli *c) {
+  struct jobs j = {0};
+  struct error err = ERROR_INIT;
+  struct buf out;
+  int status;
+  buf_init(&out, LIMIT_JSON);
+  if (no_words(c, &err) < 0 || jobs_open(&j, &c->opts, &err) < 0) {
+    status = say_fault(&err);
+  } else {
+    int64_t now = j.engine.rt->ops->clock_ns(j.engine.rt);
+    if (!now) now = clock_wall_ns();
+    if (wants_json(&c->opts)) {
+      CLEANUP_JSON json_t *all = jobs_json(&j.list, now);
+      CLEANUP_FREE char *text = json_dumps(all, JSON_INDENT(2));
+      buf_printf(&out, "%s\n", text);
+    } else {
+      jobs_table(&out, &j.list, now);
+    }
+    status = print_all(&out);
+  }
+  jobs_close(&j);
+  return status;
+}
+
+static int stop_one(struct cli *c, struct jobs *j, const char *word) {
+  struct error err = ERROR_INIT;
+  const struct job_info *info;
+  struct runtime *rt = j->engine.rt;
+  if (jobs_find(j, word, &info, &err) < 0) return say_fault(&err);
+  if (!state_live(&info->state)) return 0;
+  if (rt->ops->stop(rt, info->container, option_number(&c->opts, OPT_STOP_GRACE, GRACE_DEFAULT_MS), &err) ==
+          0 ||
+      err.kind == ERR_MISSING)
+    return 0;
+  return say_fault(&err);
+}
+
+/* Its --once key is free again if this job holds it: an operator has looked at what happened. */
+static int free_key(struct jobs *j, const char *id, const char *hash, struct error *err) {
+  struct runtime *rt = j->engine.rt;
+  json_t *labels = NULL;
+  if (rt->ops->claim_read(rt, hash, &labels, err) < 0) return err->kind == ERR_MISSING ? 0 : -1;
+  const json_t *owner = json_object_get(labels, "run-once.id");
+  bool held = json_is_string(owner) && strcmp(json_string_value(owner), id) == 0;
+  json_decref(labels);
+  return held ? rt->ops->claim_free(rt, hash, err) : 0;
+}
+
+static int remove_container(struct cli *c, struct jobs *j, const struct job_info *info, struct error *err) {
+  struct runtime *rt = j->engine.rt;
+  bool live = state_live(&info->state), force = option_flag(&c->opts, OPT_FORCE);
+  if (live && !force) {
+    say("job %s: it is running: refused; stop it first, or use --force", info->id);
+    return REFUSED;
+  }
+  if (!live) { /* its outcome may still be owed to the history */
+    int settled = settle_one(rt, j->history, info, true, "jobs rm", err);
+    if (settled == 1) return 0;
+    if (settled < 0) return -1;
+  }
+  return rt->ops->remove(rt, info->container, live, err);
+}
+
+/* The container is gone already; its key may still be held. */
+static int remove_recorded(struct jobs *j, const char *word, struct error *err) {
+  json_t *intent = NULL, *outcome = NULL;
+  struct error missing = *err;
+  if (!j->history || history_find(j->history, word, &intent, &outcome, err) < 0 || !(outcome || intent)) {
+    if (err->kind != ERR_USAGE) *err = missing;
+    return -1;
+  }
+  const json_t *line = outcome ? outcome : intent;
+  const char *id = json_str(line, "id"), *once = json_str(line, "once");
+  const char *apps[] = {json_str(line, "app"), json_str(intent, "app"), json_str(line, "release.name"),
+                        json_str(line, "target.name"), json_str(line, "release.image")};
+  int result = 0;
+  for (size_t i = 0; once && id && i < ARRAY_LEN(apps) && result == 0; i++) {
+    char hash[65];
+    if (!apps[i]) continue;
+    lock_once_hash(apps[i], once, hash);
+    result = free_key(j, id, hash, err);
+  }
+  json_decref(intent);
+  json_decref(outcome);
+  return result;
+}
+
+static int rm_one(struct cli *c, struct jobs *j, const char *word) {
+  struct error err = ERROR_INIT;
+  const struct job_info *info;
+  int result;
+  if (jobs_find(j, word, &info, &err) < 0) {
+    result = err.kind == ERR_MISSING ? remove_recorded(j, word, &err) : -1;
+  } else {
+    result = remove_container(c, j, info, &err);
+    if (result == 0 && info->once) result = free_key(j, info->id, info->once, &err);
+  }
+  return result < 0 ? say_fault(&err) : result;
+}
+
+static int each_job(struct cli *c, int (*one)(struct cli *, struct jobs *, const char *)) {
+  struct jobs j = {0};
+  struct error err = ERROR_INIT;
+  int status = 0;
+  if (some_jobs(c, &err) < 0 || jobs_open(&j, &c->opts, &err) < 0) {
+    status = say_fault(&err);
+  } else {
+    for (int i = 0; i < c->argc; i++) {
+      int result = one(c, &j, c->argv[i]);
+      if (result) status = result;
+    }
+  }
+  jobs_close(&j);
+  return status;
+}
+
+int cmd_jobs_stop(struct cli *c) {
+  return each_job(c, stop_one);
+}
+
+int cmd_jobs_rm(struct cli *c) {
+  return each_job(c, rm_one);
+}
+
+/* The record of this machine, else what the engine can tell. A running job is unknown so far. */
+static int find_result(struct jobs *j, const char *word, json_t **ret, struct error *err) {
+  json_t *intent = NULL, *outcome = NULL;
+  struct error none = ERROR_INIT;
+  if (j->history && history_find(j->history, word, &intent, &outcome, &none) == 0 && (outcome || intent)) {
+    *ret = json_incref(outcome ? outcome : intent);
+    json_decref(intent);
+    json_decref(outcome);
+    json_object_del(*ret, "prev");
+    return 0;
+  }
+  const struct job_info *info;
+  struct outcome o;
+  if (none.kind == ERR_USAGE) {
+    *err = none;
+    return -1;
+  }
+  if (jobs_find(j, word, &info, err) < 0) return -1;
+  outcome_init(&o);
+  int result = jobs_outcome(j, info->id, info->container, &o, err);
+  if (result == 0) *ret = outcome_json(&o);
+  outcome_done(&o);
+  return result;
+}
+
+int cmd_jobs_result(struct cli *c) {
+  struct jobs j = {0};
+  struct error err = ERROR_INIT;
+  json_t *result = NULL;
+  struct buf out;
+  int status;
+  buf_init(&out, LIMIT_JSON);
+  if (c->argc != 1) {
+    error_set(&err, ERR_USAGE, "jobs result: needs one JOB");
+    status = say_fault(&err);
+  } else if (jobs_open(&j, &c->opts, &err) < 0 || find_result(&j, c->argv[0], &result, &err) < 0) {
+    status = say_fault(&err);
+  } else {
+    CLEANUP_FREE char *text = json_dumps(result, wants_json(&c->opts) ? JSON_COMPACT : JSON_INDENT(2));
+    buf_printf(&out, "%s\n", text);
+    status = print_all(&out);
+  }
+  json_decref(result);
+  jobs_close(&j);
+  return status;
+}
+
+int cmd_jobs_prune(struct cli *c) {
+  struct jobs j = {0};
+  struct error err = ERROR_INIT;
+  int status = 0;
+  if (no_words(c, &err) < 0 || jobs_open(&j, &c->opts, &err) < 0) {
+    jobs_close(&j);
+    return say_fault(&err);
+  }
+  for (size_t i = 0; i < j.list.n; i++) {
+    const struct job_info *info = &j.list.jobs[i];
+    error_clear(&err);
+    int settled =
+        settle_one(j.engine.rt, j.history, info, option_flag(&c->opts, OPT_NOW), "jobs prune", &err);
+    if (settled < 0)
+      status = say_fault(&err);
+    else if (settled == 1 && !option_flag(&c->opts, OPT_QUIET))
+      say("job %s: settled and removed", info->id);
+  }
+  jobs_close(&j);
+  return status;
+}

@@ -1,0 +1,31 @@
+/* What the jobs commands share: a connection, the history, and finding a job by id or unique beginning. */
+#ifndef CLI_JOBS_H
+#define CLI_JOBS_H
+#include "base/buf.h"
+#include "cli/command.h"
+#include "cli/engine.h"
+#include "job/outcome.h"
+#include "job/record.h"
+
+struct jobs {
+  struct engine engine;
+  struct history *history; /* NULL: off */
+  struct job_list list;    /* of the engine, as it was when opened */
+};
+/* Always to be followed by jobs_close(). */
+int jobs_open(struct jobs *j, const struct options *o, struct error *err);
+void jobs_close(struct jobs *j);
+/* Borrowed from the list. ERR_MISSING: not on the engine; ERR_USAGE: ambiguous, with the candidates. */
+int jobs_find(const struct jobs *j, const char *word, const struct job_info **ret, struct error *err);
+bool state_ended(const struct container_state *s);
+bool state_live(const struct container_state *s); /* its command runs, or may again */
+
+/* jobs_view.c */
+void jobs_table(struct buf *out, const struct job_list *list, int64_t now_ns);
+json_t *jobs_json(const struct job_list *list, int64_t now_ns);
+
+/* jobs_end.c: how a job ended, by the history of this machine, else by the engine's own state. Fills ret
+ * (outcome_init()ed). ERR_MISSING: neither knows it. */
+int jobs_outcome(struct jobs *j, const char *id, const char *container, struct outcome *ret,
+                 struct error *err);
+#endif
