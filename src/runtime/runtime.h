@@ -122,6 +122,8 @@ void wait_free(struct wait *w);
 struct job_info {
   char *id, *container, *name, *app, *lock, *once, *actor, *host, *reason, *deadline, *image, *command,
       *created;
+  struct strv argv; /* entrypoint and command */
+  bool tty, open_stdin;
   json_t *labels; /* all of run-once.* */
   struct container_state state;
 };
@@ -129,6 +131,7 @@ struct job_list {
   struct job_info *jobs;
   size_t n;
 };
+void job_info_done(struct job_info *i);
 void job_list_done(struct job_list *l);
 
 struct runtime_ops {
@@ -146,6 +149,9 @@ struct runtime_ops {
    * that fails the container is there and *ret_id is set nevertheless (else NULL). */
   int (*create)(struct runtime *rt, const struct prepared *p, const struct identity *who, char **ret_id,
                 struct error *err);
+  /* What create() does after the engine has made the container, when its answer was lost and find() found it.
+   */
+  int (*complete)(struct runtime *rt, const struct prepared *p, const char *id, struct error *err);
   int (*find)(struct runtime *rt, const char *job_id, char **ret_id, struct error *err); /* ERR_MISSING */
   int (*attach)(struct runtime *rt, const char *id, bool tty, bool input, const struct stream_handlers *h,
                 void *data, struct stream **ret, struct error *err);
@@ -167,8 +173,8 @@ struct runtime_ops {
    * end. */
   int (*logs)(struct runtime *rt, const char *id, bool tty, bool follow, int64_t since_ns,
               const struct stream_handlers *h, void *data, struct stream **ret, struct error *err);
-  int (*jobs)(struct runtime *rt, struct job_list *ret,
-              struct error *err); /* every container with run-once.id */
+  /* Every container with run-once.id; ended_only: those not running (created, exited, dead). */
+  int (*jobs)(struct runtime *rt, bool ended_only, struct job_list *ret, struct error *err);
   int (*by_name)(struct runtime *rt, const char *name, struct job_info *ret,
                  struct error *err); /* ERR_MISSING */
   /* Once-records: test-and-set. *ret_owner is the job id that has it (ours: won). */

@@ -63,6 +63,8 @@ static int connect_network(struct docker *d, const char *id, const json_t *entry
   struct http_response r;
   if (docker_call(d, "POST", path, body, true, CALL_MS, &r, err) < 0) return error_prefix(err, "%s", what);
   int rc = r.status == 200 ? 0 : docker_fault(&r, what, err);
+  /* Joined already, by a try whose answer was lost (moby daemon/container_operations.go answers 403). */
+  if (rc < 0 && r.status == 403 && r.body.len && strstr(r.body.data, "already exists in network")) rc = 0;
   http_response_done(&r);
   return rc;
 }

@@ -193,6 +193,7 @@ static const struct runtime_ops docker_ops = {
     .prepare = docker_prepare,
     .pull = docker_pull,
     .create = docker_create,
+    .complete = docker_complete,
     .find = docker_find,
     .attach = docker_attach,
     .watch = docker_watch,

@@ -12,6 +12,7 @@ int docker_pull(struct runtime *rt, const struct settings *s, const char *image,
 /* create.c */
 int docker_create(struct runtime *rt, const struct prepared *p, const struct identity *who, char **ret_id,
                   struct error *err);
+int docker_complete(struct runtime *rt, const struct prepared *p, const char *id, struct error *err);
 int docker_find(struct runtime *rt, const char *job_id, char **ret_id, struct error *err);
 /* container.c */
 int docker_start(struct runtime *rt, const char *id, struct error *err);
