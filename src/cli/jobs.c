@@ -85,7 +85,7 @@ static int remove_container(struct cli *c, struct jobs *j, const struct job_info
     return REFUSED;
   }
   if (!live) { /* its outcome may still be owed to the history */
-    int settled = settle_one(rt, j->history, info, true, "jobs rm", err);
+    int settled = settle_one(rt, j->engine.loop, j->history, info, true, "jobs rm", err);
     if (settled == 1) return 0;
     if (settled < 0) return -1;
   }
@@ -211,8 +211,8 @@ int cmd_jobs_prune(struct cli *c) {
   for (size_t i = 0; i < j.list.n; i++) {
     const struct job_info *info = &j.list.jobs[i];
     error_clear(&err);
-    int settled =
-        settle_one(j.engine.rt, j.history, info, option_flag(&c->opts, OPT_NOW), "jobs prune", &err);
+    int settled = settle_one(j.engine.rt, j.engine.loop, j.history, info, option_flag(&c->opts, OPT_NOW),
+                             "jobs prune", &err);
     if (settled < 0)
       status = say_fault(&err);
     else if (settled == 1 && !option_flag(&c->opts, OPT_QUIET))
