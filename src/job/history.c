@@ -13,8 +13,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#define LOCK_TRIES 6000 /* of 5 ms: 30 s. A writer holds it for two fsyncs; 50 at once take a second or two  \
-                         */
+#define LOCK_TRIES                                                                                           \
+  6000 /* of 5 ms: 30 s. A writer holds it for two fsyncs; 50 at once take a second or two                   \
+        */
 
 /* A folder named by --history means history.jsonl in it. Absolute, since the guardian lives in "/". */
 static char *absolute(const char *path, struct error *err) {

@@ -37,7 +37,10 @@ int input_keys(const char *keys, char *ret, size_t size, size_t *ret_n, struct e
     size_t k = strcspn(p, ",");
     int byte = key_byte(p, k);
     if (byte < 0 || n == size)
-      return error_set(err, ERR_USAGE, "--detach-keys: '%s' is not a list like ctrl-p,ctrl-q (letters, or ctrl- with one of a-z @ [ \\ ] ^ _)", keys);
+      return error_set(err, ERR_USAGE,
+                       "--detach-keys: '%s' is not a list like ctrl-p,ctrl-q (letters, or ctrl- with one of "
+                       "a-z @ [ \\ ] ^ _)",
+                       keys);
     ret[n++] = (char)byte;
     p += k;
     if (*p == ',') p++;
@@ -53,7 +56,8 @@ static void ready(struct input *in) {
 
 static void finish(struct input *in) {
   if (!in->stream || in->complete || in->from != in->to || !in->eof) return;
-  if (!in->tty && stream_end_input(in->stream)) return; /* the connection is gone: on_end of the stream tells */
+  if (!in->tty && stream_end_input(in->stream))
+    return; /* the connection is gone: on_end of the stream tells */
   in->complete = true;
   if (in->h.on_complete) in->h.on_complete(in->data);
 }
@@ -80,8 +84,10 @@ static bool scan(struct input *in, const char *p, size_t n) {
     memcpy(in->buf + in->to, in->keys, in->matched);
     in->to += in->matched;
     in->matched = in->n_keys && p[i] == in->keys[0];
-    if (!in->matched) in->buf[in->to++] = p[i];
-    else if (in->n_keys == 1) return true;
+    if (!in->matched)
+      in->buf[in->to++] = p[i];
+    else if (in->n_keys == 1)
+      return true;
   }
   return false;
 }
@@ -92,7 +98,8 @@ static void on_readable(void *data, int fd, unsigned events) {
   char piece[65536];
   ssize_t k = read(fd, piece, in->tty ? 4096 : sizeof piece);
   if (k < 0 && (errno == EINTR || errno == EAGAIN)) return;
-  if (k <= 0) in->eof = true; /* an unreadable stdin is an ended one, as for any filter */
+  if (k <= 0)
+    in->eof = true; /* an unreadable stdin is an ended one, as for any filter */
   else if (in->tty && scan(in, piece, (size_t)k)) {
     watch_set(in->watch, 0);
     if (in->h.on_detach) in->h.on_detach(in->data);
@@ -104,7 +111,8 @@ static void on_readable(void *data, int fd, unsigned events) {
   push(in);
 }
 
-struct input *input_new(struct loop *loop, bool tty, const char *keys, size_t n_keys, const struct input_handlers *h, void *data) {
+struct input *input_new(struct loop *loop, bool tty, const char *keys, size_t n_keys,
+                        const struct input_handlers *h, void *data) {
   struct input *in = xcalloc(1, sizeof *in);
   in->loop = loop;
   in->tty = tty;
@@ -121,9 +129,15 @@ void input_stream(struct input *in, struct stream *s) {
   push(in);
 }
 
-void input_writable(struct input *in) { push(in); }
-int64_t input_sent(const struct input *in) { return in->sent; }
-bool input_complete(const struct input *in) { return in->complete; }
+void input_writable(struct input *in) {
+  push(in);
+}
+int64_t input_sent(const struct input *in) {
+  return in->sent;
+}
+bool input_complete(const struct input *in) {
+  return in->complete;
+}
 
 void input_free(struct input *in) {
   if (!in) return;

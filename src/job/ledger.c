@@ -14,7 +14,8 @@ void ledger_free(struct ledger *l) {
 }
 
 void ledger_word(struct ledger *l, enum word w) {
-  static const char *const names[] = {"NOTHING", "INTENT", "CREATE", "CREATED", "STARTING", "STARTED", "RECORDED", "DONE"};
+  static const char *const names[] = {"NOTHING",  "INTENT",  "CREATE",   "CREATED",
+                                      "STARTING", "STARTED", "RECORDED", "DONE"};
   trace(TRACE_JOB, "word %s", names[w]);
   atomic_store(&l->word, (int)w);
 }

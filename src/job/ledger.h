@@ -1,6 +1,6 @@
-/* What the launcher has let happen, written ahead of each request in memory shared with its guardian. When the
- * launcher is gone the word is the most that can have happened, since id, name and labels are the client's own.
- * One writer at a time: the launcher while it lives, then the guardian. */
+/* What the launcher has let happen, written ahead of each request in memory shared with its guardian. When
+ * the launcher is gone the word is the most that can have happened, since id, name and labels are the
+ * client's own. One writer at a time: the launcher while it lives, then the guardian. */
 #ifndef JOB_LEDGER_H
 #define JOB_LEDGER_H
 #include <stdatomic.h>
@@ -22,9 +22,10 @@ enum word {
 
 struct ledger {
   _Atomic int word;
-  _Atomic bool handed_over;    /* --detach, detach keys, HUP of a lost terminal: the guardian goes on */
-  _Atomic bool launcher_busy;  /* answers to the guardian's question at a deadline */
-  _Atomic int deadline_fired;  /* enum deadline: acted on by the guardian (launcher stuck) */
+  _Atomic bool recorded;      /* the outcome line of an end before the command began is written */
+  _Atomic bool handed_over;   /* --detach, detach keys, HUP of a lost terminal: the guardian goes on */
+  _Atomic int deadline_fired; /* enum deadline: acted on by the guardian (launcher stuck) */
+  _Atomic bool settle_owed;   /* other jobs' leftovers were seen: the guardian settles them, afterwards */
   char job_id[32];
   char container_id[80];
   bool tty;
@@ -33,16 +34,17 @@ struct ledger {
   _Atomic bool our_stop;
   int64_t stop_grace_ms;
   char stop_signal[24];
-  int64_t deadline_at;         /* clock_ms(); 0 none: --timeout */
-  _Atomic int64_t last_output; /* clock_ms() of the last byte, for --idle-timeout */
+  int64_t deadline_at;                        /* clock_ms(); 0 none: --timeout */
+  _Atomic int64_t last_output;                /* clock_ms() of the last byte, for --idle-timeout */
   _Atomic int64_t stdout_bytes, stderr_bytes; /* received by the launcher */
   _Atomic int64_t input_sent;
   int64_t memory_limit;
-  uint32_t record_len;         /* the outcome so far, as JSON: what a successor writes into the history */
+  _Atomic int sent[65]; /* signals sent as ours: their kill events are not somebody else's */
+  uint32_t record_len;  /* the outcome so far, as JSON: what a successor writes into the history */
   char record[LEDGER_RECORD_MAX];
 };
 
-struct ledger *ledger_new(void);  /* shared, sparse; aborts without memory */
+struct ledger *ledger_new(void); /* shared, sparse; aborts without memory */
 void ledger_free(struct ledger *l);
 void ledger_word(struct ledger *l, enum word w);
 #endif

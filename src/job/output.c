@@ -22,12 +22,12 @@ enum way { WAY_NONBLOCK, WAY_SOCKET, WAY_SMALL, WAY_FILE };
 /* One of our descriptors 1 and 2. */
 struct sink {
   struct output *owner;
-  int fd;            /* as callers name it: 1 or 2 */
-  int out;           /* what is written to: fd, or a reopened copy that may be O_NONBLOCK */
+  int fd;  /* as callers name it: 1 or 2 */
+  int out; /* what is written to: fd, or a reopened copy that may be O_NONBLOCK */
   enum way way;
   struct watch *watch;
   struct buf queue;
-  int spill;         /* unlinked temporary file; -1 none */
+  int spill; /* unlinked temporary file; -1 none */
   off_t spill_read, spill_end;
   bool broken, line_open;
   int64_t bytes;
@@ -69,8 +69,10 @@ static void sink_open(struct sink *s) {
 static ssize_t sink_write(struct sink *s, const char *p, size_t n) {
   ssize_t k;
   do {
-    if (s->way == WAY_SOCKET) k = send(s->out, p, n, MSG_DONTWAIT | MSG_NOSIGNAL);
-    else k = write(s->out, p, s->way == WAY_SMALL && n > SMALL_WRITE ? SMALL_WRITE : n);
+    if (s->way == WAY_SOCKET)
+      k = send(s->out, p, n, MSG_DONTWAIT | MSG_NOSIGNAL);
+    else
+      k = write(s->out, p, s->way == WAY_SMALL && n > SMALL_WRITE ? SMALL_WRITE : n);
   } while (k < 0 && errno == EINTR);
   return k;
 }
@@ -89,9 +91,11 @@ static bool sink_empty(const struct sink *s) {
 }
 
 static void full_check(struct output *o) {
-  bool full = !o->spilling && (o->sinks[0].queue.len >= LIMIT_OUTPUT_QUEUE || o->sinks[1].queue.len >= LIMIT_OUTPUT_QUEUE);
+  bool full = !o->spilling &&
+              (o->sinks[0].queue.len >= LIMIT_OUTPUT_QUEUE || o->sinks[1].queue.len >= LIMIT_OUTPUT_QUEUE);
   if (full == o->full) return;
-  if (!full && (o->sinks[0].queue.len > LIMIT_OUTPUT_QUEUE / 2 || o->sinks[1].queue.len > LIMIT_OUTPUT_QUEUE / 2) &&
+  if (!full &&
+      (o->sinks[0].queue.len > LIMIT_OUTPUT_QUEUE / 2 || o->sinks[1].queue.len > LIMIT_OUTPUT_QUEUE / 2) &&
       !o->spilling)
     return; /* resume at half: not on every byte */
   o->full = full;
@@ -152,9 +156,12 @@ static void spill_append(struct sink *s, const char *p, size_t n) {
 
 static void sink_queue(struct sink *s, const char *p, size_t n) {
   if (!n || s->broken) return;
-  bool to_file = s->spill_read != s->spill_end || (s->owner->spilling && s->queue.len + n > LIMIT_OUTPUT_QUEUE);
-  if (to_file) spill_append(s, p, n);
-  else buf_append(&s->queue, p, n);
+  bool to_file =
+      s->spill_read != s->spill_end || (s->owner->spilling && s->queue.len + n > LIMIT_OUTPUT_QUEUE);
+  if (to_file)
+    spill_append(s, p, n);
+  else
+    buf_append(&s->queue, p, n);
 }
 
 /* Straight to the descriptor while nothing waits; the rest is queued. */
@@ -182,7 +189,8 @@ static void sink_put_lines(struct sink *s, const char *p, size_t n) {
   while (n) {
     if (!s->line_open) {
       CLEANUP_FREE char *now = opt->timestamps ? clock_rfc3339(clock_wall_ns()) : NULL;
-      CLEANUP_FREE char *head = xprintf("%s%s%s", now ? now : "", now ? " " : "", opt->prefix ? opt->prefix : "");
+      CLEANUP_FREE char *head =
+          xprintf("%s%s%s", now ? now : "", now ? " " : "", opt->prefix ? opt->prefix : "");
       sink_put(s, head, strlen(head));
     }
     const char *end = memchr(p, '\n', n);
@@ -211,11 +219,14 @@ void output_put(struct output *o, int fd, const char *p, size_t n) {
   s->bytes += (int64_t)n;
   stream_hash_add(s->hash, p, n);
   tail_keep(s, p, n);
-  if (o->opt.timestamps || o->opt.prefix) sink_put_lines(s, p, n);
-  else sink_put(s, p, n);
+  if (o->opt.timestamps || o->opt.prefix)
+    sink_put_lines(s, p, n);
+  else
+    sink_put(s, p, n);
 }
 
-struct output *output_new(struct loop *loop, const struct output_options *opt, const struct output_handlers *h, void *data) {
+struct output *output_new(struct loop *loop, const struct output_options *opt,
+                          const struct output_handlers *h, void *data) {
   struct output *o = xcalloc(1, sizeof *o);
   o->loop = loop;
   o->opt = *opt;
@@ -256,9 +267,15 @@ bool output_drained(const struct output *o) {
   return (o->sinks[0].broken || sink_empty(&o->sinks[0])) && (o->sinks[1].broken || sink_empty(&o->sinks[1]));
 }
 
-int64_t output_bytes(const struct output *o, int fd) { return o->sinks[fd == 2].bytes; }
-int64_t output_lost(const struct output *o) { return o->lost; }
-uint64_t output_hash(const struct output *o, int fd) { return stream_hash_value(o->sinks[fd == 2].hash); }
+int64_t output_bytes(const struct output *o, int fd) {
+  return o->sinks[fd == 2].bytes;
+}
+int64_t output_lost(const struct output *o) {
+  return o->lost;
+}
+uint64_t output_hash(const struct output *o, int fd) {
+  return stream_hash_value(o->sinks[fd == 2].hash);
+}
 
 size_t output_tail(const struct output *o, int fd, char *ret, size_t size) {
   const struct sink *s = &o->sinks[fd == 2];

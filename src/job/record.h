@@ -21,7 +21,8 @@ int history_append(struct history *h, const char *event, struct outcome *o, cons
 int history_find(struct history *h, const char *id_prefix, json_t **ret_intent, json_t **ret_outcome,
                  struct error *err);
 typedef int history_fn(void *data, const json_t *line, struct error *err);
-/* Rotated files first. A line that is no record comes as {"event":"broken","file":F,"line":N}. fn's -1 stops. */
+/* Rotated files first. A line that is no record comes as {"event":"broken","file":F,"line":N}. fn's -1 stops.
+ */
 int history_each(struct history *h, history_fn *fn, void *data, struct error *err);
 /* 0 whole (*ret_why NULL, or a remark: older files are elsewhere, a torn line was ended); 1 broken, *ret_why
  * says file, line and what. head NULL: history.head must be the last line; else HASH must be in the chain. */

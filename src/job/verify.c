@@ -78,7 +78,7 @@ static int not_sound(struct check *c, const struct chain_line *line) {
 
 static int settle_torn(struct check *c, const struct chain_line *line) {
   if (!c->torn) return 0;
-  if (json_int_or(line->json, "after_torn", 0) != (long long)c->torn_len) {
+  if (json_int_or(line->json, "after_torn", -1) != (long long)c->torn_len) {
     c->why = xprintf("%s is not a record: inserted or damaged", c->torn);
     return 1;
   }

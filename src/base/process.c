@@ -1,0 +1,26 @@
+#include "base/process.h"
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+static char *title_begin, *title_end;
+
+void process_init(int argc, char **argv) {
+  if (argc < 1) return;
+  title_begin = argv[0];
+  title_end = argv[argc - 1] + strlen(argv[argc - 1]);
+}
+
+void process_title(const char *text) {
+  if (!title_begin) return;
+  size_t room = (size_t)(title_end - title_begin), n = strlen(text);
+  memset(title_begin, 0, room);
+  memcpy(title_begin, text, n < room ? n : room);
+  prctl(PR_SET_NAME, "run-once", 0, 0, 0);
+}
+
+void process_forget_environment(void) {
+  for (char **e = environ; e && *e; e++) explicit_bzero(*e, strlen(*e));
+  clearenv();
+}

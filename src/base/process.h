@@ -1,0 +1,11 @@
+/* This process as others see it: its title in ps, its environment in /proc. */
+#ifndef BASE_PROCESS_H
+#define BASE_PROCESS_H
+
+/* First thing in main(): remembers where argv lies. */
+void process_init(int argc, char **argv);
+/* Overwrites argv's memory by the text (cut to what fits). */
+void process_title(const char *text);
+/* Overwrites the strings of the environment and empties it: /proc/PID/environ is blank afterwards. */
+void process_forget_environment(void);
+#endif

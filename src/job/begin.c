@@ -1,0 +1,180 @@
+/* From settings to a running command. Every step that could leave something writes its word first. */
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/trace.h"
+#include "job/lock.h"
+#include "job/progress.h"
+#include "job/state.h"
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define CREATE_SEEN_MS 30000  /* a create in flight is not listed yet: how long its label is looked for */
+#define START_FLIGHT_MS 10000 /* after that a start is no longer in flight (experiments, section 2) */
+#define LOOK_AGAIN_MS 250
+
+static void pause_ms(struct job *j, int64_t ms) {
+  for (int64_t end = clock_ms() + ms, now; (now = clock_ms()) < end;) loop_step(j->loop, (int)(end - now));
+}
+
+static char *copy(const char *s) {
+  return s && *s ? xstrdup(s) : NULL;
+}
+static void replace(char **to, char *s) {
+  free(*to);
+  *to = s;
+}
+
+/* What prepare() found goes into the outcome, for whoever has to write it. */
+static void adopt(struct job *j) {
+  struct prepared *p = &j->prepared;
+  struct outcome *o = j->o;
+  replace(&o->release_name, copy(p->release_name));
+  replace(&o->image, copy(p->image));
+  replace(&o->image_id, copy(p->image_id));
+  replace(&o->digest, copy(p->digest));
+  replace(&o->target_kind, copy("container"));
+  replace(&o->target_name, copy(j->name));
+  j->ledger->stop_grace_ms = j->req->stop_grace >= 0 ? j->req->stop_grace : p->stop_grace_ms;
+  snprintf(j->ledger->stop_signal, sizeof j->ledger->stop_signal, "%s",
+           p->stop_signal ? p->stop_signal : "SIGTERM");
+}
+
+int job_prepare(struct job *j, struct error *err) {
+  prepared_done(&j->prepared);
+  memset(&j->prepared, 0, sizeof j->prepared);
+  if (j->rt->ops->prepare(j->rt, j->req->settings, &j->prepared, err)) return -1;
+  adopt(j);
+  return 0;
+}
+
+int job_pull(struct job *j, struct error *err) {
+  bool absent = !j->prepared.image_id;
+  if (absent && j->req->pull == PULL_NEVER)
+    return error_set(err, ERR_IMAGE,
+                     "image '%s' is not on the engine and --pull never forbids fetching it; pull it first or "
+                     "leave --pull at missing",
+                     j->prepared.image);
+  if (!absent && j->req->pull != PULL_ALWAYS) return 0;
+  struct progress *bars = progress_new(j->req->progress, j->req->quiet);
+  struct pull_progress pp = {progress_layer, bars};
+  CLEANUP_FREE char *image = xstrdup(j->prepared.image);
+  int rc = j->rt->ops->pull(j->rt, j->req->settings, image, &pp, err);
+  progress_free(bars);
+  if (rc) return -1;
+  if (job_prepare(j, err)) return -1;
+  if (j->prepared.image_id) return 0;
+  return error_set(err, ERR_IMAGE,
+                   "pull of '%s' failed: the engine said it was done but does not have the image", image);
+}
+
+static json_t *labels(struct job *j) {
+  struct outcome *o = j->o;
+  json_t *l = json_object();
+  const struct {
+    const char *key, *value;
+  } rows[] = {
+      {"run-once.id", o->id},
+      {"run-once.version", j->req->version},
+      {"run-once.app", j->prepared.app},
+      {"run-once.lock", o->lock},
+      {"run-once.actor", o->actor_user},
+      {"run-once.host", o->actor_host},
+      {"run-once.reason", o->reason},
+  };
+  for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+    if (rows[i].value) json_object_set_new(l, rows[i].key, json_string(rows[i].value));
+  if (o->once) {
+    char hash[65];
+    lock_once_hash(j->prepared.app, o->once, hash);
+    json_object_set_new(l, "run-once.once", json_string(hash));
+  }
+  if (j->req->timeout) {
+    CLEANUP_FREE char *seconds = xprintf("%.3fs", (double)j->req->timeout / 1000);
+    json_object_set_new(l, "run-once.deadline", json_string(seconds));
+  }
+  return l;
+}
+
+static void created(struct job *j) {
+  snprintf(j->ledger->container_id, sizeof j->ledger->container_id, "%s", j->cid);
+  replace(&j->o->target_id, copy(j->cid));
+  ledger_word(j->ledger, WORD_CREATED);
+}
+
+/* The answer of create never came: the label is the client's own, so it can be found. */
+static int find_created(struct job *j, const struct error *why) {
+  j->cleaning = true;
+  int64_t until = clock_ms() + CREATE_SEEN_MS;
+  do {
+    struct error ignored = ERROR_INIT;
+    if (!j->rt->ops->find(j->rt, j->o->id, &j->cid, &ignored)) break;
+    pause_ms(j, LOOK_AGAIN_MS);
+  } while (clock_ms() < until);
+  j->cleaning = false;
+  trace(TRACE_JOB, "create unanswered (%s): %s", why->text, j->cid ? "found by its label" : "not there");
+  return j->cid ? 0 : -1;
+}
+
+int job_create(struct job *j, struct error *err) {
+  CLEANUP_FREE char *name = xstrdup(j->name);
+  json_t *l = labels(j);
+  struct identity who = {j->o->id, name, l};
+  ledger_word(j->ledger, WORD_CREATE);
+  int rc = j->rt->ops->create(j->rt, &j->prepared, &who, &j->cid, err);
+  json_decref(l);
+  bool doubtful = rc && !j->cid &&
+                  (err->kind == ERR_LOST || err->kind == ERR_TIMEOUT || err->kind == ERR_CANCELLED ||
+                   err->kind == ERR_DEADLINE_START);
+  if (doubtful && !find_created(j, err) && (err->kind == ERR_LOST || err->kind == ERR_TIMEOUT))
+    rc = j->rt->ops->complete(j->rt, &j->prepared, j->cid, err);
+  j->create_doubt = doubtful && !j->cid;
+  if (j->cid)
+    created(j);
+  else if (rc && !doubtful)
+    ledger_word(j->ledger, WORD_INTENT);
+  return rc;
+}
+
+/* Did it begin? By its own state, and in the end by a removal that cannot hit a running container. */
+static int settle_start(struct job *j, struct error *err) {
+  struct error lost = *err;
+  int64_t until = clock_ms() + START_FLIGHT_MS;
+  do {
+    struct container_state st;
+    if (!j->rt->ops->state(j->rt, j->cid, &st, err)) {
+      if (st.status != STATE_CREATED || st.ever_started) return 0;
+    } else if (err->kind == ERR_MISSING) {
+      return error_set(err, ERR_ENGINE, "start failed: the container was removed by someone before it began");
+    }
+    pause_ms(j, LOOK_AGAIN_MS);
+  } while (clock_ms() < until);
+  struct error fence = ERROR_INIT;
+  if (!j->rt->ops->remove(j->rt, j->cid, false, &fence)) {
+    ledger_word(j->ledger, WORD_INTENT);
+    free(TAKE(j->cid));
+    return error_set(err, ERR_ENGINE, "start failed: no answer (%s); the command never began", lost.text);
+  }
+  return 0; /* it runs, or contact is lost: the run phase finds out which */
+}
+
+int job_start(struct job *j, struct error *err) {
+  if (!j->req->detach && (job_attach(j, err) || j->rt->ops->wait_begin(j->rt, j->cid, true, &j->wait, err)))
+    return -1;
+  if (job_interrupted(j, err) != ERR_NONE) return -1;
+  job_phase(j, PHASE_CREATE);
+  ledger_word(j->ledger, WORD_STARTING);
+  if (!j->rt->ops->start(j->rt, j->cid, err))
+    j->ev.start_acked = true;
+  else if (err->kind == ERR_LOST || err->kind == ERR_TIMEOUT) {
+    if (settle_start(j, err)) return -1;
+  } else {
+    return -1;
+  }
+  j->started_at = j->last_output = clock_ms();
+  atomic_store(&j->ledger->last_output, j->started_at);
+  j->ledger->deadline_at = j->req->timeout ? j->started_at + j->req->timeout : 0;
+  ledger_word(j->ledger, WORD_STARTED);
+  error_clear(err);
+  return 0;
+}

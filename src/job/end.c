@@ -1,0 +1,210 @@
+/* The end: terminal state, verdict, outcome line, and only then the removal. */
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/trace.h"
+#include "job/guardian.h"
+#include "job/once.h"
+#include "job/state.h"
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define STATE_TRIES_MS 2000 /* a state that is not terminal yet, right after wait has answered */
+
+static void replace(char **to, const char *s) {
+  free(*to);
+  *to = s && *s ? xstrdup(s) : NULL;
+}
+
+static void take_state(struct job *j, const struct container_state *st) {
+  j->ev.state = *st;
+  replace(&j->o->started_at, st->started_at);
+  if (st->status == STATE_EXITED || st->status == STATE_DEAD) {
+    j->ev.state_read = true;
+    replace(&j->o->finished_at, st->finished_at);
+  }
+}
+
+int job_read_state(struct job *j) {
+  int64_t until = clock_ms() + STATE_TRIES_MS;
+  for (;;) {
+    struct error err = ERROR_INIT;
+    struct container_state st;
+    if (!j->rt->ops->state(j->rt, j->cid, &st, &err))
+      take_state(j, &st);
+    else if (err.kind == ERR_MISSING)
+      j->ev.removed_first = true;
+    if (j->ev.state_read || j->ev.removed_first) return 0;
+    if (clock_ms() >= until) return -1;
+    loop_step(j->loop, 50);
+  }
+}
+
+void job_publish(struct job *j) {
+  json_t *r = outcome_json(j->o);
+  json_object_set_new(r, "run-once.app", json_string(j->prepared.app ? j->prepared.app : ""));
+  CLEANUP_FREE char *text = json_dumps(r, JSON_COMPACT);
+  json_decref(r);
+  size_t n = text ? strlen(text) : 0;
+  if (!n || n > LEDGER_RECORD_MAX) return;
+  memcpy(j->ledger->record, text, n);
+  j->ledger->record_len = (uint32_t)n;
+}
+
+/* Everything that was received reaches our reader before the verdict is told; a reader that is gone is not
+ * waited for. */
+static void drain(struct job *j) {
+  while (j->output && !output_drained(j->output) && !j->left) loop_step(j->loop, 1000);
+  if (j->output && output_lost(j->output)) {
+    j->o->gap = (j->o->gap > 0 ? j->o->gap : 0) + output_lost(j->output);
+    job_say(j, "%lld bytes of output were lost: no room for a temporary file while the reader stood still",
+            (long long)output_lost(j->output));
+  }
+}
+
+static void record(struct job *j) {
+  struct error err = ERROR_INIT;
+  if (!history_append(j->history, "outcome", j->o, NULL, &err)) {
+    ledger_word(j->ledger, WORD_RECORDED);
+    return;
+  }
+  j->history_owed = true;
+  job_say(j,
+          "the outcome could not be recorded: %s; container %s is kept, and recorded by the next 'run-once "
+          "jobs prune'",
+          err.text, j->name);
+}
+
+static bool keeps(const struct job *j) {
+  enum choice_keep k = j->req->keep;
+  return k == KEEP_ALWAYS || (k == KEEP_ON_FAILURE && j->o->verdict != VERDICT_SUCCEEDED);
+}
+
+/* A kept container does not hold its lock: the lock is the name. */
+static void keep(struct job *j) {
+  struct error err = ERROR_INIT;
+  CLEANUP_FREE char *name = xprintf("run-once.%s", j->o->id);
+  if (strcmp(name, j->name) && j->rt->ops->rename(j->rt, j->cid, name, &err))
+    job_say(j, "kept container %s still holds its lock: %s", j->name, err.text);
+  job_say(j, "container %s is kept; remove it with: run-once jobs rm %s", name, j->o->id);
+}
+
+int job_remove(struct job *j, struct error *err) {
+  j->cleaning = true;
+  int rc = j->rt->ops->remove(j->rt, j->cid, false, err);
+  if (!rc) j->o->removed = true;
+  return rc;
+}
+
+static void finish_container(struct job *j) {
+  struct error err = ERROR_INIT;
+  if (j->ev.removed_first) {
+    j->o->removed = true;
+  } else if (j->history_owed || !j->ev.state_read) {
+    return; /* owed: whoever settles needs it */
+  } else if (keeps(j) || j->keep_anyway) {
+    keep(j);
+  } else if (job_remove(j, &err)) {
+    job_say(j, "removing container %s failed: %s; it is removed by the next 'run-once jobs prune'", j->name,
+            err.text);
+    return;
+  }
+  ledger_word(j->ledger, WORD_DONE);
+}
+
+static void tell(struct job *j) {
+  struct outcome *o = j->o;
+  if (o->gap >= 0) {
+    if (o->gap)
+      job_say(j, "output has a gap: %lld bytes are missing", (long long)o->gap);
+    else
+      job_say(j, "output was joined after a cut, but not exactly: some of it may be missing or repeated");
+  }
+  bool own = o->verdict == VERDICT_FAILED && o->exit_status >= 120 && o->exit_status <= 127;
+  if (own) job_say(j, "%d is the command's own exit status", o->exit_status);
+  if (o->verdict == VERDICT_SUCCEEDED || o->verdict == VERDICT_FAILED || o->verdict == VERDICT_DETACHED)
+    return;
+  job_say(j, "%s: %s", verdict_name(o->verdict), o->message ? o->message : cause_name(o->cause));
+  if (o->verdict == VERDICT_UNKNOWN)
+    job_say(j, "what became of job %s is not known; look with: run-once jobs wait %s", o->id, o->id);
+}
+
+void job_write_result(struct job *j) {
+  struct error err = ERROR_INIT;
+  if (j->req->result && result_write(j->req->result, j->o, &err)) job_say(j, "%s", err.text);
+}
+
+/* The evidence that does not come by events. The ledger has the deadline that the guardian held for us. */
+static void gather(struct job *j) {
+  struct ledger *l = j->ledger;
+  if (j->input) atomic_store(&l->input_sent, input_sent(j->input));
+  j->ev.input_forwarded = l->input_forwarded;
+  j->ev.input_complete = atomic_load(&l->input_complete) && !j->input_lost;
+  j->ev.input_sent = atomic_load(&l->input_sent);
+  if (!j->ev.deadline) j->ev.deadline = (enum deadline)atomic_load(&l->deadline_fired);
+  if (atomic_load(&l->our_stop)) j->ev.our_stop = true;
+  if (!j->output) return;
+  j->o->stdout_bytes = output_bytes(j->output, 1);
+  j->o->stderr_bytes = output_bytes(j->output, 2);
+}
+
+void job_conclude(struct job *j) {
+  struct outcome *o = j->o;
+  j->cleaning = true;
+  if (!j->ev.removed_first && !j->left && !j->unconfirmed) job_read_state(j);
+  drain(j);
+  job_phase(j, PHASE_DRAIN);
+  gather(j);
+  verdict_decide(&j->ev, o);
+  if (j->left && !j->unattended) { /* the guardian goes on, records and removes */
+    atomic_store(&j->ledger->handed_over, !j->sig.hangup);
+    job_publish(j);
+    guardian_hand_over(j->guardian);
+  } else {
+    once_store(j);
+    record(j);
+    finish_container(j);
+  }
+  job_phase(j, PHASE_REMOVE);
+  tell(j);
+  job_write_result(j);
+}
+
+/* What was made on the way is undone; what cannot be is said, and settled by the next run. */
+static void undo(struct job *j) {
+  if (!j->cid) return;
+  struct error err = ERROR_INIT;
+  job_streams_close(j);
+  if (!job_remove(j, &err)) return;
+  if (err.kind == ERR_CONFLICT) { /* it runs after all */
+    job_signal(j, 9);
+    err = (struct error)ERROR_INIT;
+    if (!j->rt->ops->remove(j->rt, j->cid, true, &err)) {
+      j->o->removed = true;
+      return;
+    }
+  }
+  job_say(j, "removing container %s failed: %s; it is removed by the next 'run-once jobs prune'", j->name,
+          err.text);
+}
+
+void job_abandon(struct job *j, const struct error *why) {
+  struct error err = ERROR_INIT;
+  j->cleaning = true;
+  undo(j);
+  outcome_not_started(j->o, why);
+  bool intended = atomic_load(&j->ledger->word) >= WORD_INTENT;
+  const char *event = intended ? "outcome" : "refused";
+  if (intended || j->o->verdict == VERDICT_REFUSED) {
+    if (history_append(j->history, event, j->o, NULL, &err))
+      job_say(j, "the outcome could not be recorded: %s", err.text);
+    else
+      atomic_store(&j->ledger->recorded, true);
+  }
+  if (j->create_doubt)
+    job_say(j, "container %s may yet appear on the engine; it is removed when it does", j->name);
+  else if (!j->cid || j->o->removed)
+    ledger_word(j->ledger, WORD_DONE);
+  job_say(j, "%s", j->o->message);
+  job_write_result(j);
+}

@@ -1,0 +1,37 @@
+/* The guardian: a plain fork of the launcher, made before libcurl and anything that starts a thread, in a
+ * session of its own and with none of its descriptors. It sleeps on a socket pair whose end of file means
+ * that the launcher is gone (never a pid), then does what the ledger's word says is owed: follow, record,
+ * remove (takeover.c). While the launcher lives it holds the deadline for one that is stopped or stuck. TERM
+ * ends it: the next run settles. */
+#ifndef JOB_GUARDIAN_H
+#define JOB_GUARDIAN_H
+#include "job/job.h"
+#include "job/ledger.h"
+
+struct guardian;
+struct guardian_task { /* borrowed by both sides of the fork */
+  const struct job_request *req;
+  const char *runtime_kind;
+  const struct endpoint *endpoint;
+  struct history *history;
+  struct ledger *ledger;
+  int live_fd; /* live.h: kept open by both, so that it is held until both are gone; -1 none */
+};
+/* NULL and err when the fork fails: the job must not begin without it. */
+struct guardian *guardian_fork(const struct guardian_task *t, struct error *err);
+/* A copy of the attached connection, to cut it loose when the launcher no longer reads (moby#41827). */
+void guardian_stream(struct guardian *g, int fd);
+/* Tells it to look at the ledger again: a deadline was set. */
+void guardian_wake(struct guardian *g);
+/* --detach, detach keys, lost terminal: what follows is the guardian's. */
+void guardian_hand_over(struct guardian *g);
+/* Ends our side; may be called twice. With WORD_DONE the guardian exits at once. The memory lives as long as
+ * we do. */
+void guardian_release(struct guardian *g);
+
+/* takeover.c, in the guardian: what is owed after the launcher's end. Returns when nothing is. */
+void takeover(const struct guardian_task *t, bool owed /* by our own job, else only by others */);
+/* Ends the command of a launcher that stands still, at its deadline: stop signal, grace, KILL. Records
+ * nothing. */
+void takeover_stop(const struct guardian_task *t);
+#endif

@@ -1,0 +1,147 @@
+/* The order of a job's life (contract section 5). The steps are in begin.c, run.c, end.c. */
+#include "job/job.h"
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "io/tty.h"
+#include "job/guardian.h"
+#include "job/lock.h"
+#include "job/once.h"
+#include "job/order.h"
+#include "job/regain.h"
+#include "job/settle.h"
+#include "job/state.h"
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static void on_full(void *data, bool full) {
+  struct job *j = data;
+  if (j->stream) stream_pause(j->stream, full);
+}
+
+static void on_broken(void *data, int fd, int no) {
+  struct job *j = data;
+  const char *which = fd == 2 ? "stderr" : "stdout";
+  if (j->req->epipe_stop) j->epipe = true;
+  job_say(j, "%s is no longer read (%s); the command %s", which, strerror(no),
+          j->req->epipe_stop ? "is stopped (--on-epipe stop)" : "goes on");
+}
+
+static void on_complete(void *data) {
+  struct job *j = data;
+  j->ledger->input_sent = input_sent(j->input);
+  atomic_store(&j->ledger->input_complete, true);
+}
+
+static void on_detach(void *data) {
+  struct job *j = data;
+  j->left = j->ev.detached_keys = true;
+}
+
+static int make_streams(struct job *j, struct error *err) {
+  static const struct output_handlers out = {on_full, on_broken};
+  static const struct input_handlers in = {on_complete, on_detach};
+  struct output_options opt = {j->req->timestamps, j->req->prefix};
+  struct settings *s = j->req->settings;
+  char keys[16];
+  size_t n = 0;
+  if (s->tty &&
+      input_keys(j->req->detach_keys ? j->req->detach_keys : "ctrl-p,ctrl-q", keys, sizeof keys, &n, err))
+    return -1;
+  j->output = output_new(j->loop, &opt, &out, j);
+  if (s->open_stdin) j->input = input_new(j->loop, s->tty, keys, n, &in, j);
+  j->ledger->tty = s->tty;
+  j->ledger->input_forwarded = s->open_stdin && !s->tty;
+  return 0;
+}
+
+/* The lock is the name: looked at before a pull that would be for nothing, decided by create. */
+static int take_name(struct job *j, struct error *err) {
+  if (j->o->lock)
+    lock_container_name(j->prepared.app, j->o->lock, j->name, sizeof j->name);
+  else
+    snprintf(j->name, sizeof j->name, "run-once.%s", j->o->id);
+  struct job_info held = {0};
+  struct error none = ERROR_INIT;
+  if (!j->o->lock || j->rt->ops->by_name(j->rt, j->name, &held, &none)) return 0;
+  job_info_done(&held);
+  char *other = NULL;
+  int rc = lock_conflict(j, &other, err);
+  free(other);
+  return rc < 0 ? -1 : 0;
+}
+
+static int create(struct job *j, struct error *err) {
+  for (;;) {
+    if (!job_create(j, err)) return 0;
+    if (err->kind != ERR_CONFLICT || !j->o->lock || j->cid) return -1;
+    char *other = NULL;
+    int rc = lock_conflict(j, &other, err);
+    free(other);
+    if (rc < 0) return -1;
+    error_clear(err);
+  }
+}
+
+static int begin(struct job *j, struct error *err) {
+  if (j->rt->ops->connect(j->rt, err) || job_prepare(j, err)) return -1;
+  const struct runtime_info *info = j->rt->ops->info(j->rt);
+  free(j->o->runtime_version);
+  j->o->runtime_version = xstrdup(info->version);
+  job_phase(j, PHASE_RESOLVE);
+  int answered = j->req->once ? once_begin(j, err) : 0;
+  if (answered) return answered;
+  if (j->req->start_timeout) j->start_deadline = clock_ms() + j->req->start_timeout;
+  if (take_name(j, err)) return -1;
+  job_phase(j, PHASE_LOCK);
+  if (job_pull(j, err)) return -1;
+  job_phase(j, PHASE_PULL);
+  for (size_t i = 0; i < j->prepared.notes.n && !j->req->quiet; i++) job_say(j, "%s", j->prepared.notes.v[i]);
+  if (history_append(j->history, "intent", j->o, NULL, err)) return -1;
+  ledger_word(j->ledger, WORD_INTENT);
+  job_publish(j);
+  if (job_watch(j, err) || create(j, err)) return -1;
+  job_publish(j);
+  if (make_streams(j, err)) return -1;
+  return job_start(j, err);
+}
+
+static void attached(struct job *j) {
+  struct error err = ERROR_INIT;
+  guardian_wake(j->guardian);
+  if (j->stream) guardian_stream(j->guardian, stream_fd(j->stream));
+  if (j->req->settings->tty) {
+    j->sig.resized = true;
+    if (tty_raw(STDIN_FILENO, &err)) job_say(j, "%s", err.text);
+  }
+  if (j->input) input_stream(j->input, j->stream);
+  atomic_store(&j->ledger->settle_owed, settle_wanted(j));
+  job_run_phase(j);
+  tty_restore();
+}
+
+static void detach(struct job *j) {
+  atomic_store(&j->ledger->settle_owed, settle_wanted(j));
+  j->left = true;
+  j->o->verdict = VERDICT_DETACHED;
+}
+
+void job_carry_out(struct job *j) {
+  struct error err = ERROR_INIT;
+  int rc = begin(j, &err);
+  if (rc > 0) return; /* answered by the once-record */
+  if (rc < 0) {
+    bool unsaid = j->req->once && j->once_ours;
+    if (unsaid) once_release(j);
+    job_abandon(j, &err);
+    return;
+  }
+  job_phase(j, PHASE_START);
+  job_publish(j);
+  if (j->req->detach)
+    detach(j);
+  else
+    attached(j);
+  job_phase(j, PHASE_RUN);
+  job_conclude(j);
+}

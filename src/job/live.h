@@ -1,0 +1,13 @@
+/* Is anybody of this machine looking after a job? A file run-once/ID in $XDG_RUNTIME_DIR (root: /run) that
+ * launcher and guardian hold locked through one open file description: free once both are gone, also by
+ * SIGKILL. */
+#ifndef JOB_LIVE_H
+#define JOB_LIVE_H
+#include <stdbool.h>
+
+/* The descriptor, kept over the fork; -1 where no such folder can be had (then nobody settles early:
+ * harmless). */
+int live_hold(const char *job_id);
+void live_drop(const char *job_id, int fd); /* removes the file: nothing is owed any more */
+bool live_held(const char *job_id);
+#endif

@@ -1,0 +1,131 @@
+#include "job/lock.h"
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/trace.h"
+#include "data/hash.h"
+#include "job/follow.h"
+#include "job/live.h"
+#include "job/state.h"
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define NAME_MAX_CHARS 100 /* docker takes more, people do not */
+#define GONE_RETRY_MS 50   /* a name that was just freed */
+#define LOOK_AGAIN_MS 2000 /* while waiting for the holder: besides its end being told */
+#define HALF_CREATED_MS                                                                                      \
+  660000 /* the default --start-timeout and a minute: nobody starts that one any more                        \
+          */
+
+static bool plain(const char *s) {
+  for (; *s; s++)
+    if (!isalnum((unsigned char)*s) && *s != '_' && *s != '-' && *s != '.') return false;
+  return true;
+}
+
+void lock_container_name(const char *app, const char *lock, char *ret, size_t size) {
+  if (plain(app) && plain(lock) && !strchr(app, '.') && strlen(app) + strlen(lock) < NAME_MAX_CHARS) {
+    snprintf(ret, size, "run-once.lock.%s.%s", app, lock);
+    return;
+  }
+  char hash[65];
+  CLEANUP_FREE char *both = xprintf("%zu:%s:%s", strlen(app), app, lock); /* no two pairs give one text */
+  sha256_hex(both, strlen(both), hash);
+  snprintf(ret, size, "run-once.lock.h.%.40s", hash);
+}
+
+void lock_once_hash(const char *app, const char *key, char ret[65]) {
+  CLEANUP_FREE char *both = xprintf("%zu:%s:%s", strlen(app), app, key);
+  sha256_hex(both, strlen(both), ret);
+}
+
+static const char * or (const char *s, const char *fallback) {
+  return s && *s ? s : fallback;
+}
+
+static int held(const struct job *j, const struct job_info *h, struct error *err) {
+  const char *since = h->state.started_at[0] ? h->state.started_at : h->created;
+  return error_set(err, ERR_LOCKED,
+                   "lock '%s' of '%s' is held by job %s of %s@%s since %.19s, reason: %s, command: %s; wait "
+                   "with --if-locked "
+                   "wait, look with: run-once jobs logs %s",
+                   j->o->lock, j->prepared.app, or (h->id, "?"), or (h->actor, "?"), or (h->host, "?"),
+                   or (since, "?"), or (h->reason, "none"), or (h->command, "?"), or (h->id, "?"));
+}
+
+static bool ours(const struct job *j, const struct job_info *h) {
+  return h->host && j->o->actor_host && !strcmp(h->host, j->o->actor_host);
+}
+
+/* Created and never started: half-created when its maker is gone. Removal without force spares one that
+ * starts now. */
+static bool clear_half_created(struct job *j, const struct job_info *h) {
+  struct error err = ERROR_INIT;
+  int64_t now = j->rt->ops->clock_ns(j->rt), made = clock_parse_rfc3339(or (h->state.created_at, ""));
+  bool orphan = ours(j, h) && !live_held(h->id);
+  bool old = now && made && (now - made) / 1000000 > HALF_CREATED_MS;
+  return (orphan || old) && !j->rt->ops->remove(j->rt, h->container, false, &err);
+}
+
+/* An ended container does not hold the lock: it gives up the name, and waits for its owner or a settler under
+ * its own. */
+static bool clear_ended(struct job *j, const struct job_info *h) {
+  struct error err = ERROR_INIT;
+  CLEANUP_FREE char *name = xprintf("run-once.%s", h->id);
+  if (!j->rt->ops->rename(j->rt, h->container, name, &err)) return true;
+  trace(TRACE_JOB, "renaming %s: %s", h->id, err.text);
+  return err.kind == ERR_MISSING;
+}
+
+static void wait_for(struct job *j, const struct job_info *h, int64_t until) {
+  struct error err = ERROR_INIT;
+  struct wait *w = NULL;
+  int64_t end = clock_ms() + LOOK_AGAIN_MS;
+  if (end > until) end = until;
+  if (j->rt->ops->wait_begin(j->rt, h->container, false, &w, &err)) w = NULL;
+  for (int64_t now; (now = clock_ms()) < end && !(w && wait_done(w)) && !j->sig.cancel;)
+    loop_step(j->loop, (int)(end - now));
+  wait_free(w);
+}
+
+/* 1: free now, 0: held. */
+static int look(struct job *j, struct job_info *h, struct error *err) {
+  int rc = j->rt->ops->by_name(j->rt, j->name, h, err);
+  if (rc) return err->kind == ERR_MISSING ? 1 : -1;
+  if (h->state.status == STATE_EXITED || h->state.status == STATE_DEAD) return clear_ended(j, h);
+  if (h->state.status == STATE_REMOVING) return 1;
+  return h->state.status == STATE_CREATED && clear_half_created(j, h);
+}
+
+static void pause_ms(struct job *j, int64_t ms) {
+  for (int64_t end = clock_ms() + ms, now; (now = clock_ms()) < end;) loop_step(j->loop, (int)(end - now));
+}
+
+int lock_conflict(struct job *j, char **ret_id, struct error *err) {
+  if (!j->lock_until) j->lock_until = clock_ms() + j->req->lock_wait;
+  bool said = false;
+  for (;;) {
+    struct job_info h = {0};
+    struct error none = ERROR_INIT;
+    int free_now = look(j, &h, &none);
+    if (free_now < 0)
+      *err = none;
+    else if (free_now)
+      pause_ms(j, GONE_RETRY_MS);
+    else if (j->req->if_locked == LOCKED_ATTACH)
+      *ret_id = xstrdup(h.id);
+    else if (j->req->if_locked == LOCKED_FAIL || clock_ms() >= j->lock_until)
+      held(j, &h, err), free_now = -1;
+    else {
+      if (!said && held(j, &h, &none)) job_say(j, "waiting: %s", none.text);
+      said = true;
+      wait_for(j, &h, j->lock_until);
+      job_info_done(&h);
+      if (job_interrupted(j, err) != ERR_NONE) return -1;
+      continue;
+    }
+    job_info_done(&h);
+    return free_now;
+  }
+}

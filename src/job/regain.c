@@ -1,0 +1,81 @@
+#include "job/regain.h"
+#include "base/clock.h"
+#include "base/trace.h"
+#include "job/state.h"
+#include <signal.h>
+
+#define BACKOFF_FIRST_MS 100
+#define BACKOFF_MAX_MS 5000
+#define REPLAY_MS 300 /* the engine sends the events it remembers right behind the head */
+
+static void pause_ms(struct job *j, int64_t ms) {
+  for (int64_t end = clock_ms() + ms, now; (now = clock_ms()) < end && !j->giving_up && !j->sig.hangup;)
+    loop_step(j->loop, (int)(end - now));
+}
+
+/* Input that was cut cannot be resumed: a half-fed command must not count as done, and must not go on. */
+static void cut_input(struct job *j) {
+  if (!j->input || input_complete(j->input)) return;
+  job_say(j, "input was cut after %lld bytes: the command is stopped", (long long)input_sent(j->input));
+  atomic_store(&j->ledger->input_sent, input_sent(j->input));
+  input_free(j->input);
+  j->input = NULL;
+  j->input_lost = true;
+}
+
+/* Asks for the events again, from before the start. Whether the engine still remembers the start tells a lost
+ * connection from an engine that was restarted, and every kill in between is told. */
+static int replay_events(struct job *j) {
+  struct error err = ERROR_INIT;
+  if (job_watch(j, &err)) return -1;
+  pause_ms(j, REPLAY_MS);
+  return 0;
+}
+
+/* 1: try again; 0: in contact; -1: over. */
+static int try_once(struct job *j) {
+  struct error err = ERROR_INIT;
+  struct container_state st;
+  loop_drop_connections(j->loop);
+  if (j->rt->ops->connect(j->rt, &err)) return 1;
+  if (j->rt->ops->state(j->rt, j->cid, &st, &err)) {
+    if (err.kind != ERR_MISSING) return 1;
+    j->ev.removed_first = true;
+    return -1;
+  }
+  if (replay_events(j)) return 1;
+  bool over = st.status == STATE_EXITED || st.status == STATE_DEAD;
+  if (st.status == STATE_CREATED && !st.ever_started) return 1;
+  if (over && !j->seen_start && !j->rt->ops->info(j->rt)->live_restore) j->ev.engine_restarted = true;
+  trace(TRACE_JOB, "contact again: %s, events %s", over ? "ended" : "running",
+        j->seen_start ? "kept" : "forgotten");
+  if (!over && j->rt->ops->wait_begin(j->rt, j->cid, false, &j->wait, &err)) return 1;
+  return rejoin_begin(j, !over) ? 1 : 0;
+}
+
+int job_regain(struct job *j) {
+  int64_t backoff = BACKOFF_FIRST_MS;
+  if (!j->lost_at) j->lost_at = clock_ms();
+  bool said = false;
+  event_watch_free(j->watch);
+  j->watch = NULL;
+  cut_input(j);
+  for (;;) {
+    job_streams_close(j);
+    int rc = try_once(j);
+    if (rc <= 0) {
+      if (!rc && said) job_say(j, "in contact with the engine again");
+      if (!rc) j->lost_at = 0;
+      if (!rc && j->input_lost) job_stop(j);
+      return rc;
+    }
+    if (!said)
+      job_say(j,
+              "contact with the engine is lost; trying again for up to %lld s (interrupt twice to give up)",
+              (long long)(j->req->reconnect_for / 1000));
+    said = true;
+    if (j->giving_up || j->sig.hangup || clock_ms() - j->lost_at >= j->req->reconnect_for) return -1;
+    pause_ms(j, backoff);
+    backoff = backoff * 2 < BACKOFF_MAX_MS ? backoff * 2 : BACKOFF_MAX_MS;
+  }
+}

@@ -1,0 +1,148 @@
+/* The log of the container instead of the attached stream, from the byte where that was cut. Up to three
+ * readings: EXACT    as many bytes of each stream as were delivered are dropped and hashed: equal, so it goes
+ * on exactly there MEASURE  the log disagrees (bytes lost or changed, experiments.md section 4): where do the
+ * last 4 KiB stand that were delivered? PLAIN    goes on behind that place, or behind all that the log held;
+ * output.gap says that the joint is not exact The output of a terminal is never replayed: it is attached to
+ * again. */
+#include "base/alloc.h"
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/trace.h"
+#include "data/hash.h"
+#include "job/regain.h"
+#include "job/state.h"
+#include <stdlib.h>
+#include <string.h>
+
+#define TAIL 4096
+
+struct joint {
+  int64_t left;  /* bytes still to drop */
+  uint64_t want; /* EXACT: hash of the delivered bytes */
+  struct stream_hash *hash;
+  char tail[TAIL]; /* MEASURE: what is looked for */
+  size_t tail_len;
+  struct buf window;   /* the last bytes of the log so far */
+  int64_t seen, place; /* bytes of the log so far; behind the tail, -1: not found */
+};
+struct rejoin {
+  struct joint joints[2];
+};
+
+void rejoin_free(struct job *j) {
+  if (!j->rejoin) return;
+  for (int i = 0; i < 2; i++) {
+    stream_hash_free(j->rejoin->joints[i].hash);
+    buf_done(&j->rejoin->joints[i].window);
+  }
+  free(j->rejoin);
+  j->rejoin = NULL;
+}
+
+static void joint_begin(struct job *j, int fd, struct joint *t) {
+  t->left = j->join == JOIN_PLAIN ? j->join_at[fd == 2] : output_bytes(j->output, fd);
+  t->want = output_hash(j->output, fd);
+  t->hash = stream_hash_new();
+  t->tail_len = output_tail(j->output, fd, t->tail, sizeof t->tail);
+  t->place = t->tail_len ? -1 : 0;
+  buf_init(&t->window, 1u << 20);
+}
+
+/* Remembers the last place of the tail that does not lie behind the delivered count, or the first one behind
+ * it. */
+static void measure(struct joint *t, const char *p, size_t n) {
+  while (n) {
+    size_t k = n < 65536 ? n : 65536;
+    int64_t begin = t->seen - (int64_t)t->window.len;
+    buf_append(&t->window, p, k);
+    t->seen += (int64_t)k;
+    p += k;
+    n -= k;
+    const char *from = t->window.data;
+    size_t len = t->window.len;
+    for (char *at; t->tail_len && (at = memmem(from, len, t->tail, t->tail_len));
+         len = t->window.len - (size_t)(from - t->window.data)) {
+      int64_t place = begin + (at - t->window.data) + (int64_t)t->tail_len;
+      if (t->place < 0 || place <= t->left) t->place = place;
+      from = at + 1;
+    }
+    if (t->tail_len && t->window.len >= t->tail_len) buf_consume(&t->window, t->window.len - t->tail_len + 1);
+  }
+}
+
+/* Reads the log again in another way: told to the run phase as a cut, which comes back here at once. */
+static void again(struct job *j, enum join how) {
+  trace(TRACE_JOB, "log does not match: reading %d", (int)how);
+  j->join = how;
+  j->stream_ended = j->stream_cut = true;
+  j->stream_ended_at = clock_ms();
+  if (j->o->gap < 0) j->o->gap = 0;
+}
+
+static void on_output(void *data, int fd, const char *p, size_t n) {
+  struct job *j = data;
+  struct joint *t = &j->rejoin->joints[fd == 2];
+  j->last_output = clock_ms();
+  atomic_store(&j->ledger->last_output, j->last_output);
+  if (j->join == JOIN_MEASURE) {
+    measure(t, p, n);
+    return;
+  }
+  size_t k = (int64_t)n < t->left ? n : (size_t)t->left;
+  if (k && j->join == JOIN_EXACT) stream_hash_add(t->hash, p, k);
+  t->left -= (int64_t)k;
+  if (k && !t->left && j->join == JOIN_EXACT && stream_hash_value(t->hash) != t->want) again(j, JOIN_MEASURE);
+  if (j->join != JOIN_MEASURE && n > k) output_put(j->output, fd, p + k, n - k);
+}
+
+static void on_end(void *data, const struct error *err) {
+  struct job *j = data;
+  struct joint *t = j->rejoin->joints;
+  j->stream_ended = true;
+  j->stream_ended_at = clock_ms();
+  j->stream_cut = err != NULL;
+  trace(TRACE_JOB, "log ended%s%s", err ? ": " : "", err ? err->text : "");
+  if (err) return;
+  if (j->join == JOIN_EXACT && (t[0].left || t[1].left)) {
+    again(j, JOIN_MEASURE);
+  } else if (j->join == JOIN_MEASURE) {
+    for (int i = 0; i < 2; i++) j->join_at[i] = t[i].place >= 0 ? t[i].place : t[i].seen;
+    again(j, JOIN_PLAIN);
+  }
+}
+
+static void on_writable(void *data) {
+  (void)data;
+}
+
+static const struct stream_handlers log_calls = {on_output, on_end, on_writable};
+
+static int no_log(struct job *j, bool running, struct error *err) {
+  trace(TRACE_JOB, "no log to join: %s", err->text);
+  if (err->kind == ERR_UNREACHABLE || err->kind == ERR_LOST || err->kind == ERR_TIMEOUT) return -1;
+  if (j->o->gap < 0) j->o->gap = 0;
+  job_say(j, "output from while contact was lost cannot be had: %s", err->text);
+  j->stream_ended = !running;
+  return running ? job_attach(j, err) : 0;
+}
+
+int rejoin_begin(struct job *j, bool running) {
+  struct error err = ERROR_INIT;
+  rejoin_free(j);
+  j->stream_ended = j->stream_cut = false;
+  if (j->unattended) {
+    j->stream_ended = true;
+    return 0;
+  }
+  if (j->req->settings->tty) {
+    j->stream_ended = !running;
+    return running ? job_attach(j, &err) : 0;
+  }
+  j->rejoin = xcalloc(1, sizeof *j->rejoin);
+  joint_begin(j, 1, &j->rejoin->joints[0]);
+  joint_begin(j, 2, &j->rejoin->joints[1]);
+  bool follow = running && j->join != JOIN_MEASURE;
+  if (j->rt->ops->logs(j->rt, j->cid, false, follow, 0, &log_calls, j, &j->stream, &err))
+    return no_log(j, running, &err);
+  return 0;
+}

@@ -1,0 +1,179 @@
+/* Settling: what the engine still knows about a job nobody looks after becomes its record, then it is
+ * removed. */
+#include "job/settle.h"
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/trace.h"
+#include "job/live.h"
+#include "job/spool.h"
+#include "job/state.h"
+#include "job/verdict.h"
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define LEAVE_ALONE_MS 600000  /* contract section 5: jobs of other machines, by the engine's clock */
+#define HALF_CREATED_MS 660000 /* the default --start-timeout and a minute */
+#define REPLAY_MS 300          /* remembered events come right behind the head */
+#define SPOOL_MAX (64 << 20)
+#define SPOOL_KEEP_MS 86400000
+
+static bool terminal(const struct container_state *s) {
+  return s->status == STATE_EXITED || s->status == STATE_DEAD;
+}
+
+static int64_t age_ms(struct runtime *rt, const char *time) {
+  int64_t now = rt->ops->clock_ns(rt), then = clock_parse_rfc3339(time ? time : "");
+  return now && then ? (now - then) / 1000000 : 0;
+}
+
+static bool of_this_machine(const struct job_info *i) {
+  char host[256] = "";
+  gethostname(host, sizeof host - 1);
+  return i->host && !strcmp(i->host, host);
+}
+
+/* Kept on purpose, until its time is over: label run-once.keep = milliseconds. */
+static bool kept(struct runtime *rt, const struct job_info *i) {
+  const char *keep = json_string_value(json_object_get(i->labels, "run-once.keep"));
+  return keep && terminal(&i->state) && age_ms(rt, i->state.finished_at) < atoll(keep);
+}
+
+static bool may_settle(struct runtime *rt, const struct job_info *i, bool now) {
+  if (live_held(i->id)) return false;
+  if (!terminal(&i->state) && i->state.status != STATE_CREATED) return false;
+  if (of_this_machine(i) || now) return true;
+  if (i->state.status == STATE_CREATED) return age_ms(rt, i->state.created_at) > HALF_CREATED_MS;
+  return age_ms(rt, i->state.finished_at) > LEAVE_ALONE_MS;
+}
+
+/* The events the engine remembers: kills by anyone, and whether it remembers the start at all. */
+struct memory {
+  bool start, kill;
+  int signal;
+};
+static void on_event(void *data, enum runtime_event e, int signo, int64_t time_ns) {
+  struct memory *m = data;
+  (void)time_ns;
+  if (e == EVENT_START) m->start = true;
+  if (e == EVENT_STOP) m->kill = true;
+  if (e == EVENT_KILL) m->kill = true, m->signal = signo;
+}
+
+static struct memory remembered(struct runtime *rt, struct loop *loop, const char *id) {
+  static const struct watch_handlers calls = {on_event};
+  struct memory m = {0};
+  struct error err = ERROR_INIT;
+  struct event_watch *w = NULL;
+  if (rt->ops->watch(rt, id, &calls, &m, &w, &err)) return m;
+  for (int64_t end = clock_ms() + REPLAY_MS, now; (now = clock_ms()) < end;)
+    loop_step(loop, (int)(end - now));
+  event_watch_free(w);
+  return m;
+}
+
+static char *copy(const char *s) {
+  return s && *s ? xstrdup(s) : NULL;
+}
+
+static void outcome_of(struct runtime *rt, const struct job_info *i, struct outcome *o) {
+  const struct runtime_info *info = rt->ops->info(rt);
+  snprintf(o->id, sizeof o->id, "%s", i->id);
+  o->release_name = copy(i->app);
+  o->image = copy(i->image);
+  o->lock = copy(i->lock);
+  o->actor_user = copy(i->actor);
+  o->actor_host = copy(i->host);
+  o->reason = copy(i->reason);
+  o->runtime_kind = copy(info->kind);
+  o->endpoint = copy(info->endpoint);
+  o->runtime_version = copy(info->version);
+  o->target_kind = copy("container");
+  o->target_name = copy(i->name);
+  o->target_id = copy(i->container);
+  o->created_at = copy(i->state.created_at);
+  o->started_at = copy(i->state.started_at);
+  o->finished_at = copy(i->state.finished_at);
+  for (size_t k = 0; k < i->argv.n; k++) strv_add(&o->command, i->argv.v[k]);
+}
+
+/* A 0 that nobody watched from before the start is a success only if the engine remembers the start and no
+ * kill since. */
+static void decide(struct runtime *rt, struct loop *loop, const struct job_info *i, struct outcome *o) {
+  if (!i->state.ever_started) {
+    struct error never = ERROR_INIT;
+    error_set(&never, ERR_CANCELLED, "run-once was ended before the command began");
+    outcome_not_started(o, &never);
+    return;
+  }
+  struct memory m = remembered(rt, loop, i->id);
+  struct evidence e = {
+      .state_read = true, .state = i->state, .outside_kill = m.kill, .outside_signal = m.signal};
+  e.input_forwarded = i->open_stdin && !i->tty; /* whether its input was whole, nobody knows any more */
+  e.engine_restarted = !m.start && i->state.exit_code == 0;
+  int64_t limit = i->deadline ? (int64_t)(atof(i->deadline) * 1000) : 0;
+  int64_t ran =
+      (clock_parse_rfc3339(i->state.finished_at) - clock_parse_rfc3339(i->state.started_at)) / 1000000;
+  if (limit && ran >= limit && m.kill) e.deadline = DEADLINE_RUN;
+  verdict_decide(&e, o);
+}
+
+static int record(struct runtime *rt, struct loop *loop, struct history *h, const struct job_info *i,
+                  const char *settler, struct error *err) {
+  json_t *intent = NULL, *done = NULL;
+  struct error none = ERROR_INIT;
+  int known = history_find(h, i->id, &intent, &done, &none);
+  json_decref(intent);
+  bool recorded = !known && done;
+  json_decref(done);
+  if (recorded) return 0;
+  struct outcome o;
+  outcome_init(&o);
+  outcome_of(rt, i, &o);
+  decide(rt, loop, i, &o);
+  if (i->state.ever_started &&
+      spool_from_log(rt, h, i->container, i->id, i->tty, SPOOL_MAX, SPOOL_KEEP_MS, &none))
+    trace(TRACE_JOB, "spool of %s: %s", i->id, none.text);
+  json_t *extra = json_pack("{s:s}", "settled_by", settler);
+  int rc = history_append(h, "outcome", &o, extra, err);
+  json_decref(extra);
+  outcome_done(&o);
+  return rc;
+}
+
+int settle_one(struct runtime *rt, struct loop *loop, struct history *h, const struct job_info *i, bool now,
+               const char *settler, struct error *err) {
+  if (!may_settle(rt, i, now)) return 0;
+  if (record(rt, loop, h, i, settler, err)) return -1;
+  if (kept(rt, i)) return 0;
+  int rc = rt->ops->remove(rt, i->container, false, err);
+  if (rc && err->kind == ERR_CONFLICT) return 0; /* it began just now: somebody looks after it */
+  return rc ? -1 : 1;
+}
+
+/* Asked while our own command runs: one request, and only of what has ended. */
+bool settle_wanted(struct job *j) {
+  struct job_list list = {0};
+  struct error err = ERROR_INIT;
+  bool wanted = false;
+  if (j->rt->ops->jobs(j->rt, true, &list, &err)) return false;
+  for (size_t k = 0; k < list.n && !wanted; k++) {
+    struct job_info *i = &list.jobs[k];
+    wanted = i->id && strcmp(i->id, j->o->id) != 0 && may_settle(j->rt, i, false) && !kept(j->rt, i);
+  }
+  job_list_done(&list);
+  return wanted;
+}
+
+void settle_leftovers(struct runtime *rt, struct loop *loop, struct history *h, const char *settler) {
+  struct job_list list = {0};
+  struct error err = ERROR_INIT;
+  spool_expire(h);
+  if (rt->ops->jobs(rt, true, &list, &err)) return;
+  for (size_t k = 0; k < list.n; k++) {
+    struct error why = ERROR_INIT;
+    if (list.jobs[k].id && settle_one(rt, loop, h, &list.jobs[k], false, settler, &why) < 0)
+      trace(TRACE_JOB, "settling %s: %s", list.jobs[k].id, why.text);
+  }
+  job_list_done(&list);
+}

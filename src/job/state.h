@@ -1,0 +1,114 @@
+/* Inside src/job/ only: one job under way, shared by the files that carry it through its life.
+ * launch.c makes it, job.c calls the steps in order, begin.c create..start, run.c while it runs, regain.c
+ * after a cut, end.c state, record, removal. */
+#ifndef JOB_STATE_H
+#define JOB_STATE_H
+#include "job/input.h"
+#include "job/job.h"
+#include "job/ledger.h"
+#include "job/output.h"
+#include "job/verdict.h"
+
+struct guardian;
+struct rejoin;
+struct interrupt_state {
+  int pending[32]; /* signals to forward, in order */
+  int n_pending;
+  int asks;         /* INTs that count: 1 forwarded, 2 stop, 3 kill */
+  int64_t last_int; /* clock_ms() */
+  bool cancel;      /* INT or TERM before the command began */
+  int cancel_signal;
+  bool hangup; /* HUP and the controlling terminal is gone */
+  bool resized, suspend;
+  bool had_terminal; /* a controlling terminal, at the start */
+};
+
+struct job {
+  const struct job_request *req;
+  struct loop *loop;
+  struct runtime *rt;
+  struct history *history;
+  say_fn *say;
+  void *say_data;
+  struct outcome *o;
+  struct ledger *ledger;
+  struct guardian *guardian;
+  struct prepared prepared;
+  char name[128]; /* of the container */
+  char *cid;      /* engine's id; NULL: not created */
+  struct evidence ev;
+  struct output *output;
+  struct input *input;
+  struct stream *stream;
+  struct wait *wait;
+  struct event_watch *watch;
+  struct rejoin *rejoin; /* the log is being joined to what was delivered; NULL: attached */
+  struct interrupt_state sig;
+  int64_t phase_start;
+  int64_t start_deadline; /* clock_ms(); 0 none */
+  int64_t started_at;     /* clock_ms() */
+  int64_t lost_at;        /* clock_ms() when contact was lost; 0: in contact */
+  /* what callbacks noted */
+  bool stream_ended, stream_cut;
+  int64_t stream_ended_at; /* clock_ms() */
+  bool end_seen;           /* the state was terminal; output may still be coming */
+  bool input_lost;         /* input was cut: the command is stopped when contact is there */
+  enum join { JOIN_EXACT, JOIN_MEASURE, JOIN_PLAIN } join; /* how the log is read, see rejoin.c */
+  int64_t join_at[2];
+  bool unattended;    /* the guardian's: no stream is read, wait alone tells */
+  bool keep_anyway;   /* its output could not be spooled: the container is its last copy */
+  int64_t stay_until; /* clock_ms(): a terminal's command without a caller is stopped then; 0 none */
+  int64_t lock_until; /* clock_ms(): --lock-wait ends; 0 not begun */
+  bool create_doubt;  /* create may be on the engine, and is not found */
+  bool unconfirmed;   /* killed, and no end was told */
+  bool died, destroyed, watch_lost, seen_start;
+  int64_t last_event_ns;
+  int ours[65];      /* signals we sent whose kill event has not come yet */
+  bool stop_asked;   /* by `jobs stop` of anyone */
+  bool left;         /* detach keys or hang-up: the guardian goes on */
+  bool giving_up;    /* INT while contact is lost */
+  bool cleaning;     /* calls that undo are not interrupted */
+  bool epipe;        /* --on-epipe stop: a reader is gone */
+  bool once_ours;    /* the once-key was claimed by this job */
+  bool history_owed; /* outcome could not be written: keep the container */
+  /* stopping by our own hand */
+  enum { STOP_NO, STOP_TERM, STOP_KILL } stopping;
+  int64_t kill_at;     /* clock_ms(); 0 none */
+  int64_t last_output; /* clock_ms() */
+  int64_t next_beat;
+  int64_t no_effect_at; /* say why a forwarded INT or TERM does nothing */
+};
+
+/* say.c */
+void job_say(struct job *j, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void job_phase(struct job *j, enum phase p); /* the time since the last phase's end goes to p */
+
+/* begin.c: from prepared to started. -1: not started, err tells; nothing is left unless said in
+ * j->o->message. */
+int job_prepare(struct job *j, struct error *err);
+int job_pull(struct job *j, struct error *err);
+int job_create(struct job *j, struct error *err);
+int job_start(struct job *j, struct error *err);
+/* run.c: until the command has ended, contact is given up, or it is left running. */
+void job_run_phase(struct job *j);
+void job_stop(struct job *j); /* stop signal now, KILL after the grace */
+void job_signal(struct job *j, int signo);
+/* regain.c: after a cut, re-reads the state and joins the streams; -1: given up. */
+int job_regain(struct job *j);
+/* streams.c: callbacks and (re)attaching. */
+int job_attach(struct job *j, struct error *err);
+int job_watch(struct job *j, struct error *err);
+void job_streams_close(struct job *j);
+/* signals of ours: interrupt.c */
+bool job_has_terminal(void);
+void job_on_signal(void *data, int signo);
+enum error_kind job_interrupted(void *data, struct error *err);
+/* end.c */
+int job_read_state(struct job *j);                        /* fills ev.state; retries for --reconnect-for */
+void job_conclude(struct job *j);                         /* verdict, record, removal, result */
+void job_abandon(struct job *j, const struct error *err); /* an end before the command began */
+int job_remove(struct job *j, struct error *err);
+void job_write_result(struct job *j);
+/* ledger and outcome kept in step, for a successor. */
+void job_publish(struct job *j);
+#endif

@@ -1,0 +1,85 @@
+/* What comes from the container: output, the events about it, and the input that goes there. Callbacks only
+ * note; run.c acts. */
+#include "base/clock.h"
+#include "base/trace.h"
+#include "job/state.h"
+#include <signal.h>
+
+static void on_output(void *data, int fd, const char *p, size_t n) {
+  struct job *j = data;
+  j->last_output = clock_ms();
+  atomic_store(&j->ledger->last_output, j->last_output);
+  output_put(j->output, fd, p, n);
+}
+
+static void on_end(void *data, const struct error *err) {
+  struct job *j = data;
+  trace(TRACE_JOB, "stream ended%s%s", err ? ": " : "", err ? err->text : "");
+  j->stream_ended = true;
+  j->stream_cut = err != NULL;
+  j->stream_ended_at = clock_ms();
+  if (j->input) input_stream(j->input, NULL);
+}
+
+static void on_writable(void *data) {
+  struct job *j = data;
+  if (j->input) input_writable(j->input);
+}
+
+static const struct stream_handlers stream_calls = {on_output, on_end, on_writable};
+
+int job_attach(struct job *j, struct error *err) {
+  struct settings *s = j->req->settings;
+  j->stream_ended = j->stream_cut = false;
+  return j->rt->ops->attach(j->rt, j->cid, s->tty, s->open_stdin, &stream_calls, j, &j->stream, err);
+}
+
+/* A kill that we did not send is somebody else's, whatever the exit status is then. */
+static void note_kill(struct job *j, int signo) {
+  if (signo > 0 && signo < 65 && j->ours[signo] > 0) {
+    j->ours[signo]--;
+    return;
+  }
+  if (j->ev.outside_kill) return;
+  j->ev.outside_kill = true;
+  j->ev.outside_signal = signo;
+}
+
+static void on_event(void *data, enum runtime_event e, int signo, int64_t time_ns) {
+  struct job *j = data;
+  if (e == EVENT_LOST) {
+    j->watch_lost = true;
+    return;
+  }
+  if (e == EVENT_START) {
+    j->seen_start = true; /* also in a replay: the engine still remembers, so it was not restarted */
+    j->ev.start_acked = true;
+  }
+  if (time_ns && time_ns <= j->last_event_ns) return; /* replayed after a new subscription */
+  j->last_event_ns = time_ns;
+  trace(TRACE_JOB, "event %d signal %d", (int)e, signo);
+  if (e == EVENT_KILL)
+    note_kill(j, signo);
+  else if ((e == EVENT_STOP || e == EVENT_RESTART) && !j->ev.outside_kill && !j->ev.our_stop)
+    j->ev.outside_kill = true;
+  else if (e == EVENT_DIE)
+    j->died = true;
+  else if (e == EVENT_DESTROY)
+    j->destroyed = true;
+}
+
+int job_watch(struct job *j, struct error *err) {
+  static const struct watch_handlers calls = {on_event};
+  event_watch_free(j->watch);
+  j->watch = NULL;
+  j->watch_lost = j->seen_start = false;
+  return j->rt->ops->watch(j->rt, j->o->id, &calls, j, &j->watch, err);
+}
+
+void job_streams_close(struct job *j) {
+  if (j->input) input_stream(j->input, NULL);
+  stream_free(j->stream);
+  j->stream = NULL;
+  wait_free(j->wait);
+  j->wait = NULL;
+}
