@@ -1,0 +1,130 @@
+#include "base/limits.h"
+#include "data/json.h"
+#include "descriptors.h"
+#include <stdlib.h>
+#include <string.h>
+
+static json_t *parse(const char *text) {
+  struct error err = ERROR_INIT;
+  json_t *o = json_parse(text, strlen(text), &err);
+  if (!o) fail_msg("%s", err.text);
+  return o;
+}
+
+static void refuses(const char *text, size_t len, const char *why) {
+  struct error err = ERROR_INIT;
+  assert_null(json_parse(text, len, &err));
+  assert_int_equal(err.kind, ERR_ENGINE);
+  assert_string_equal(err.text, why);
+}
+
+static void reads_by_path(void **state) {
+  (void)state;
+  CLEANUP_JSON json_t *o =
+      parse("{\"Id\":\"abc\",\"State\":{\"ExitCode\":137,\"OOMKilled\":true,\"Error\":null},"
+            "\"List\":[1],\"Big\":9007199254740993,\"Half\":1.5,\"\":{\"\":7}}");
+  assert_string_equal(json_str(o, "Id"), "abc");
+  assert_int_equal(json_int_or(o, "State.ExitCode", -1), 137);
+  assert_true(json_int_or(o, "Big", 0) == 9007199254740993);
+  assert_true(json_is(o, "State.OOMKilled"));
+  assert_true(json_is_array(json_at(o, "List")));
+  assert_int_equal(json_int_or(o, ".", -1), 7);
+}
+
+static void wrong_types_are_absent(void **state) {
+  (void)state;
+  CLEANUP_JSON json_t *o = parse("{\"S\":\"x\",\"N\":null,\"L\":[{\"S\":\"y\"}],\"F\":1.5,\"T\":\"true\"}");
+  static const char *const absent[] = {"none", "S.S", "N", "N.S", "L.S", "L.0", "", "S.", ".S"};
+  for (size_t i = 0; i < sizeof absent / sizeof *absent; i++) assert_null(json_at(o, absent[i]));
+  assert_null(json_str(o, "F"));
+  assert_int_equal(json_int_or(o, "F", -1), -1);
+  assert_int_equal(json_int_or(o, "S", -2), -2);
+  assert_false(json_is(o, "T"));
+  assert_null(json_at(NULL, "S"));
+  CLEANUP_JSON json_t *list = parse("[1]");
+  assert_null(json_at(list, "S"));
+}
+
+static void faults_never_quote(void **state) {
+  (void)state;
+  refuses("", 0, "not JSON: it ends too early at byte 0 of 0");
+  refuses("{\"a\":", 5, "not JSON: it ends too early at byte 5 of 5");
+  refuses("{\"a\": hunter2}", 14, "not JSON: syntax at byte 12 of 14");
+  refuses("{} x", 4, "not JSON: something follows its end at byte 4 of 4");
+  refuses("\"\xff\"", 3, "not JSON: not UTF-8 at byte 1 of 3");
+  refuses("\"a\\u0000b\"", 10, "not JSON: a NUL character in a string at byte 10 of 10");
+}
+
+static void depth_is_limited(void **state) {
+  (void)state;
+  char text[1000];
+  for (size_t depth = LIMIT_JSON_DEPTH; depth <= LIMIT_JSON_DEPTH + 1; depth++) {
+    memset(text, '[', depth);
+    memset(text + depth, ']', depth);
+    if (depth > LIMIT_JSON_DEPTH) {
+      refuses(text, 2 * depth, "not JSON: nested deeper than 128");
+    } else {
+      CLEANUP_JSON json_t *o = json_parse(text, 2 * depth, NULL);
+      assert_non_null(o);
+    }
+  }
+  /* brackets in strings are none */
+  memset(text, '[', sizeof text);
+  memcpy(text, "\"\\\"", 3);
+  text[sizeof text - 1] = '"';
+  CLEANUP_JSON json_t *s = json_parse(text, sizeof text, NULL);
+  assert_true(json_is_string(s));
+}
+
+static void the_last_duplicate_wins(void **state) {
+  (void)state;
+  CLEANUP_JSON json_t *o = parse("{\"a\":1,\"a\":2}");
+  assert_int_equal(json_int_or(o, "a", 0), 2);
+}
+
+static void objects_are_made(void **state) {
+  (void)state;
+  CLEANUP_JSON json_t *o = parse("{\"a\":{\"x\":1},\"b\":null}");
+  assert_int_equal(json_int_or(json_object_in(o, "a"), "x", 0), 1);
+  json_object_set_new(json_object_in(o, "b"), "y", json_integer(2));
+  json_object_set_new(json_object_in(o, "c"), "z", json_integer(3));
+  char *text = json_canonical(o);
+  assert_string_equal(text, "{\"a\":{\"x\":1},\"b\":{\"y\":2},\"c\":{\"z\":3}}");
+  free(text);
+}
+
+static void canonical_is_sorted_and_compact(void **state) {
+  (void)state;
+  CLEANUP_JSON json_t *one = parse("{ \"b\": [1, 2], \"a\": {\"d\":true, \"c\":\"\xc3\xbc\\u00e9\"} }");
+  CLEANUP_JSON json_t *two = parse("{\"a\":{\"c\":\"\\u00fc\xc3\xa9\",\"d\":true},\"b\":[1,2]}");
+  char *first = json_canonical(one), *second = json_canonical(two),
+       *scalar = json_canonical(json_at(one, "a.d"));
+  assert_string_equal(first, "{\"a\":{\"c\":\"\xc3\xbc\xc3\xa9\",\"d\":true},\"b\":[1,2]}");
+  assert_string_equal(first, second);
+  assert_string_equal(scalar, "true");
+  free(first);
+  free(second);
+  free(scalar);
+}
+
+static void unref_clears(void **state) {
+  (void)state;
+  json_t *o = parse("[]");
+  json_unref(&o);
+  assert_null(o);
+  json_unref(&o);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(reads_by_path),
+      cmocka_unit_test(wrong_types_are_absent),
+      cmocka_unit_test(faults_never_quote),
+      cmocka_unit_test(depth_is_limited),
+      cmocka_unit_test(the_last_duplicate_wins),
+      cmocka_unit_test(objects_are_made),
+      cmocka_unit_test(unref_clears),
+      cmocka_unit_test(canonical_is_sorted_and_compact),
+  };
+  return RUN_TESTS(tests);
+}
