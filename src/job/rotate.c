@@ -5,7 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <string.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -25,7 +25,7 @@ static char *free_name(const struct history *h) {
   CLEANUP_FREE char *time = stamp();
   char *name = xprintf("%s-%s.jsonl", h->stem, time);
   for (int i = 2; file_exists(name); i++) {
-    CLEANUP_FREE char *taken = name;
+    free(name);
     name = xprintf("%s-%s-%d.jsonl", h->stem, time, i);
   }
   return name;

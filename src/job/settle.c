@@ -132,7 +132,7 @@ static int record(struct runtime *rt, struct loop *loop, struct history *h, cons
   outcome_of(rt, i, &o);
   decide(rt, loop, i, &o);
   if (i->state.ever_started &&
-      spool_from_log(rt, h, i->container, i->id, i->tty, SPOOL_MAX, SPOOL_KEEP_MS, &none))
+      spool_from_log(rt, loop, h, i->container, i->id, i->tty, SPOOL_MAX, SPOOL_KEEP_MS, &none))
     trace(TRACE_JOB, "spool of %s: %s", i->id, none.text);
   json_t *extra = json_pack("{s:s}", "settled_by", settler);
   int rc = history_append(h, "outcome", &o, extra, err);

@@ -137,8 +137,8 @@ static void follow(struct job *j) {
 
 static void conclude(struct job *j) {
   struct error err = ERROR_INIT;
-  if (spool_from_log(j->rt, j->history, j->cid, j->o->id, j->ledger->tty, j->req->spool_max, j->req->keep_for,
-                     &err)) {
+  if (spool_from_log(j->rt, j->loop, j->history, j->cid, j->o->id, j->ledger->tty, j->req->spool_max,
+                     j->req->keep_for, &err)) {
     trace(TRACE_JOB, "spool: %s", err.text);
     j->keep_anyway = true;
   }

@@ -138,10 +138,7 @@ static int quiet(const struct history *h) {
   return fd;
 }
 
-int history_verify(struct history *h, const char *head, char **ret_why, struct error *err) {
-  *ret_why = NULL;
-  if (!h) return 0;
-  CLEANUP_FD int lock = quiet(h);
+static int verify_quiet(const struct history *h, const char *head, char **ret_why, struct error *err) {
   struct strv parts;
   if (chain_parts(h, &parts, err)) return -1;
   struct check c = {.parts = &parts, .head = head};
@@ -156,5 +153,14 @@ int history_verify(struct history *h, const char *head, char **ret_why, struct e
   free(c.remark);
   free(c.torn);
   strv_done(&parts);
+  return result;
+}
+
+int history_verify(struct history *h, const char *head, char **ret_why, struct error *err) {
+  *ret_why = NULL;
+  if (!h) return 0;
+  int lock = quiet(h);
+  int result = verify_quiet(h, head, ret_why, err);
+  fd_close(&lock);
   return result;
 }

@@ -6,6 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define ALL "{\"label\":[\"run-once.id\"]}"
+#define ENDED "{\"label\":[\"run-once.id\"],\"status\":[\"created\",\"exited\",\"dead\"]}"
+
 static json_t *own_labels(const json_t *inspect) {
   json_t *labels = json_object(), *value;
   const char *key;
@@ -30,6 +33,12 @@ static char *shown_command(const json_t *inspect) {
   return buf_take(&text);
 }
 
+static void add_words(const json_t *words, struct strv *ret) {
+  size_t i;
+  json_t *word;
+  json_array_foreach(words, i, word) if (json_is_string(word)) strv_add(ret, json_string_value(word));
+}
+
 static void read_job(const json_t *inspect, struct job_info *ret) {
   const char *name = json_str(inspect, "Name");
   json_t *labels = own_labels(inspect);
@@ -46,7 +55,11 @@ static void read_job(const json_t *inspect, struct job_info *ret) {
                            .image = xstrdup(json_str(inspect, "Config.Image")),
                            .command = shown_command(inspect),
                            .created = xstrdup(json_str(inspect, "Created")),
+                           .tty = json_is(inspect, "Config.Tty"),
+                           .open_stdin = json_is(inspect, "Config.OpenStdin"),
                            .labels = labels};
+  add_words(json_at(inspect, "Config.Entrypoint"), &ret->argv);
+  add_words(json_at(inspect, "Config.Cmd"), &ret->argv);
   docker_read_state(inspect, &ret->state);
 }
 
@@ -59,9 +72,9 @@ static int inspect_job(struct docker *d, const char *id, struct job_info *ret, s
   return 0;
 }
 
-int docker_jobs(struct runtime *rt, struct job_list *ret, struct error *err) {
+int docker_jobs(struct runtime *rt, bool ended_only, struct job_list *ret, struct error *err) {
   struct docker *d = (struct docker *)rt;
-  CLEANUP_FREE char *filters = http_escape("{\"label\":[\"run-once.id\"]}");
+  CLEANUP_FREE char *filters = http_escape(ended_only ? ENDED : ALL);
   CLEANUP_FREE char *path = xprintf("/containers/json?all=1&filters=%s", filters);
   CLEANUP_JSON json_t *list = NULL;
   struct job_list jobs = {0};

@@ -34,7 +34,7 @@ int docker_watch(struct runtime *rt, const char *job_id, const struct watch_hand
 int docker_wait_begin(struct runtime *rt, const char *id, bool next_exit, struct wait **ret,
                       struct error *err);
 /* jobs.c */
-int docker_jobs(struct runtime *rt, struct job_list *ret, struct error *err);
+int docker_jobs(struct runtime *rt, bool ended_only, struct job_list *ret, struct error *err);
 int docker_by_name(struct runtime *rt, const char *name, struct job_info *ret, struct error *err);
 /* claim.c */
 int docker_claim(struct runtime *rt, const char *key_hash, json_t *labels, json_t **ret_labels,
