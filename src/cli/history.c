@@ -27,11 +27,22 @@ static int open_for(struct cli *c, int words, struct history **ret, struct error
   return *ret ? 0 : error_set(err, ERR_USAGE, "history %s: the history is off", c->command->name);
 }
 
+/* A line that is no record is said, never taken for one. */
+static bool broken_line(const json_t *line) {
+  const char *event = json_str(line, "event");
+  if (!event || strcmp(event, "broken") != 0) return false;
+  const char *file = json_str(line, "file");
+  say("%s:%lld: not a record; see `run-once history verify`", file ? file : "history",
+      json_int_or(line, "line", 0));
+  return true;
+}
+
 /* The last line of each job, in the order of their first. */
 static int keep_last(void *data, const json_t *line, struct error *err) {
   json_t *jobs = data;
   const char *id = json_str(line, "id");
   (void)err;
+  if (broken_line(line)) return 0;
   if (id) json_object_set(jobs, id, (json_t *)line);
   return 0;
 }
@@ -54,11 +65,10 @@ static void list_line(struct buf *out, const json_t *line) {
     buf_puts(out, "  -");
   buf_printf(out, "  %-10s  %-12s ", or_dash(line, "actor.user"), or_dash(line, "release.name"));
   json_array_foreach(json_object_get(line, "command"), i, word) {
-    if (!json_is_string(word)) continue;
-    CLEANUP_FREE char *text = xprintf("%s ", json_string_value(word)); /* a newline becomes "; ", see below */
-    for (char *p = text; *p; p++)
+    CLEANUP_FREE char *text = xstrdup(json_is_string(word) ? json_string_value(word) : "?");
+    for (char *p = text; *p; p++) /* one line a job, whatever the command holds */
       if ((unsigned char)*p < ' ' || *p == 127) *p = '?';
-    buf_printf(out, " %.*s", (int)strlen(text) - 1, text);
+    buf_printf(out, " %s", text);
   }
   buf_puts(out, "\n");
 }
@@ -124,6 +134,7 @@ int cmd_history_verify(struct cli *c) {
     status = broken < 0 ? say_fault(&err) : broken;
     if (broken == 1) say("history verify: broken: %s", why ? why : "?");
     if (broken == 0) {
+      if (why) say("history verify: %s", why);
       CLEANUP_FREE char *text = xprintf("whole: %s\n", history_path(h));
       (void)!fd_write_all(STDOUT_FILENO, text, strlen(text));
     }
@@ -154,6 +165,7 @@ int cmd_history_rotate(struct cli *c) {
 static int export_line(void *data, const json_t *line, struct error *err) {
   const bool *csv = data;
   struct buf out;
+  if (broken_line(line)) return 0;
   buf_init(&out, LIMIT_HISTORY_LINE * 2);
   if (*csv) {
     history_csv_line(&out, line);

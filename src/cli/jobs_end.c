@@ -142,11 +142,9 @@ static int copy_log(struct jobs *j, const struct job_info *info, bool follow, in
   static const struct stream_handlers handlers = {on_output, on_end, on_writable};
   struct copying c = {0};
   struct stream *stream;
-  bool tty = json_str(info->labels, "run-once.tty") != NULL;
-  json_t *label = json_object_get(info->labels, "run-once.tty");
-  if (json_is_string(label)) tty = true;
   struct runtime *rt = j->engine.rt;
-  if (rt->ops->logs(rt, info->container, tty, follow, since, &handlers, &c, &stream, err) < 0) return -1;
+  if (rt->ops->logs(rt, info->container, info->tty, follow, since, &handlers, &c, &stream, err) < 0)
+    return -1;
   while (!c.ended && !c.broken) loop_step(j->engine.loop, -1);
   stream_free(stream);
   if (c.broken)
