@@ -3,8 +3,10 @@
 #include "descriptors.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -96,6 +98,27 @@ static void a_pipe_is_written_in_place(void **state) {
   unlink(path);
 }
 
+static void a_failed_write_leaves_the_old_file(void **state) {
+  (void)state;
+  struct error err = ERROR_INIT;
+  CLEANUP_FREE char *path = in_folder("file");
+  CLEANUP_FREE char *why = xprintf("%s: File too large", path);
+  assert_int_equal(file_replace(path, "old", 3, &err), 0);
+  struct rlimit all, small;
+  getrlimit(RLIMIT_FSIZE, &all);
+  small = all;
+  small.rlim_cur = 5;
+  void (*before)(int) = signal(SIGXFSZ, SIG_IGN);
+  setrlimit(RLIMIT_FSIZE, &small);
+  int result = file_replace(path, "0123456789", 10, &err);
+  setrlimit(RLIMIT_FSIZE, &all);
+  signal(SIGXFSZ, before);
+  assert_int_equal(result, -1);
+  assert_string_equal(err.text, why);
+  assert_content(path, "old");
+  unlink(path); /* and the folder is empty at the end: no temporary file */
+}
+
 static void faults_name_the_file(void **state) {
   (void)state;
   struct error err = ERROR_INIT;
@@ -146,9 +169,13 @@ static void writes_all_through_a_full_pipe(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(close_is_idempotent),  cmocka_unit_test(replaces_and_reads),
-      cmocka_unit_test(a_link_stays_a_link),  cmocka_unit_test(a_pipe_is_written_in_place),
-      cmocka_unit_test(faults_name_the_file), cmocka_unit_test(writes_all_through_a_full_pipe),
+      cmocka_unit_test(close_is_idempotent),
+      cmocka_unit_test(replaces_and_reads),
+      cmocka_unit_test(a_link_stays_a_link),
+      cmocka_unit_test(a_pipe_is_written_in_place),
+      cmocka_unit_test(a_failed_write_leaves_the_old_file),
+      cmocka_unit_test(faults_name_the_file),
+      cmocka_unit_test(writes_all_through_a_full_pipe),
   };
   return cmocka_run_group_tests(tests, make_folder, drop_folder);
 }
