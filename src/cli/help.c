@@ -67,14 +67,18 @@ static void option_line(struct buf *out, const struct option_row *row, const str
 }
 
 static void reserved_line(struct buf *out, const struct command *c) {
-  bool any = false;
+  struct buf names;
+  buf_init(&names, HELP_CAP);
   for (int id = 0; id < OPTION_COUNT; id++) {
     const struct option_row *row = &option_rows[id];
     if (row->kind != OPTION_LATER || !(row->commands & (1u << c->id))) continue;
-    buf_printf(out, "%s--%s", any ? " " : "\nNot in this version: ", row->name);
-    any = true;
+    buf_printf(&names, "%s--%s", names.len ? " " : "Not in this version: ", row->name);
   }
-  if (any) buf_puts(out, "\n");
+  if (names.len) {
+    buf_puts(out, "\n");
+    wrapped(out, 0, names.data);
+  }
+  buf_done(&names);
 }
 
 void help_command(struct buf *out, const struct command *c) {

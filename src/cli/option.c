@@ -92,6 +92,8 @@ static int read_short(struct cursor *c, struct error *err) {
     char said[3] = {'-', *letter, 0};
     int id = by_letter(*letter, c->mask);
     if (id < 0) return unknown("-", letter, 1, c->mask, err);
+    if (id == OPT_HELP && (c->mask & ON_ANY_RUN)) /* docker run's -h: help would end with 0 and run nothing */
+      return error_set(err, ERR_USAGE, "option -h: write --help, or --hostname NAME");
     bool flag = option_rows[id].kind == OPTION_FLAG;
     bool equals = letter[1] == '=';
     if (!flag || equals) return take(c, id, said, letter[1] ? letter + 1 + equals : NULL, err);
