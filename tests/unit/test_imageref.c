@@ -21,6 +21,8 @@ static void good(void **state) {
       {"debian:12", "docker.io", "library/debian", "debian", "12", NULL},
       {"bitnami/redis", "docker.io", "bitnami/redis", "bitnami/redis", NULL, NULL},
       {"docker.io/debian", "docker.io", "library/debian", "debian", NULL, NULL},
+      {"docker.io/library/debian", "docker.io", "library/debian", "debian", NULL, NULL},
+      {"library/a/b", "docker.io", "library/a/b", "library/a/b", NULL, NULL},
       {"index.docker.io/a/b:c", "docker.io", "a/b", "a/b", "c", NULL},
       {"registry.example.com/shop:V1.2_x-3", "registry.example.com", "shop", "registry.example.com/shop",
        "V1.2_x-3", NULL},

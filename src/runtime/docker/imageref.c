@@ -109,6 +109,7 @@ static void split_host(const char *name, struct image_ref *r) {
   }
   bool hub = !strcmp(r->host, "docker.io");
   r->repo = xprintf("%s%s", hub && !strchr(name, '/') ? "library/" : "", name);
+  if (hub && !strncmp(name, "library/", 8) && name[8] && !strchr(name + 8, '/')) name += 8;
   r->name = hub ? xstrdup(name) : xprintf("%s/%s", r->host, name);
 }
 
