@@ -84,10 +84,10 @@ static json_t *labels(struct job *j) {
   };
   for (size_t i = 0; i < ARRAY_LEN(rows); i++)
     if (rows[i].value) json_object_set_new(l, rows[i].key, json_string(rows[i].value));
-  if (o->once) {
-    char hash[65];
-    lock_once_hash(j->prepared.app, o->once, hash);
-    json_object_set_new(l, "run-once.once", json_string(hash));
+  if (j->once_ours) json_object_set_new(l, "run-once.once", json_string(j->once_claim));
+  if (j->req->keep != KEEP_NEVER) {
+    CLEANUP_FREE char *keep = xprintf("%lld", (long long)j->req->keep_for);
+    json_object_set_new(l, "run-once.keep", json_string(keep));
   }
   if (j->req->timeout) {
     CLEANUP_FREE char *seconds = xprintf("%.3fs", (double)j->req->timeout / 1000);

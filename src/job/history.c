@@ -13,9 +13,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#define LOCK_TRIES                                                                                           \
-  6000 /* of 5 ms: 30 s. A writer holds it for two fsyncs; 50 at once take a second or two                   \
-        */
+/* 30 s. A writer holds it for two fsyncs; 50 at once take a second or two. */
+#define LOCK_TRIES 6000
+#define LOCK_PAUSE_NS 5000000
 
 /* A folder named by --history means history.jsonl in it. Absolute, since the guardian lives in "/". */
 static char *absolute(const char *path, struct error *err) {
@@ -71,8 +71,9 @@ const char *history_path(const struct history *h) {
 
 static int fault(const struct history *h, const char *what, struct error *err) {
   int e = errno;
-  return error_set(err, e == EACCES || e == EPERM || e == EROFS ? ERR_PERMISSION : ERR_SYSTEM,
-                   "%s the history %s failed: %s", what, h->path, strerror(e));
+  bool denied = e == EACCES || e == EPERM || e == EROFS;
+  return error_set(err, denied ? ERR_PERMISSION : ERR_SYSTEM, "%s the history %s failed: %s%s", what, h->path,
+                   strerror(e), denied ? "; choose another by --history PATH" : "");
 }
 
 int history_lock(const struct history *h, int *ret_fd, struct error *err) {
@@ -84,7 +85,7 @@ int history_lock(const struct history *h, int *ret_fd, struct error *err) {
       return error_set(err, ERR_SYSTEM,
                        "locking the history failed: somebody has held %s for 30 s; fuser(1) tells who",
                        h->lock);
-    nanosleep(&(struct timespec){.tv_nsec = 5000000}, NULL);
+    nanosleep(&(struct timespec){.tv_nsec = LOCK_PAUSE_NS}, NULL);
   }
   *ret_fd = fd;
   fd = -1;
@@ -147,8 +148,9 @@ static int write_line(struct history *h, int lock, const char *text, const char 
   CLEANUP_FD int head = fd < 0 ? -1 : open(h->head, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
   struct stat st, head_st;
   if (fd < 0 || head < 0 || fstat(fd, &st) || fstat(head, &head_st)) return fault(h, "opening", err);
-  /* First what needs room, so that nothing but the line itself can fail for lack of it. */
-  if (put_hash(lock, hash) || (head_st.st_size < 65 && put_hash(head, prev))) return fault(h, "writing", err);
+  /* First what needs room, so that nothing but the line itself can fail for lack of it. The head again even
+   * if it is there: after two deaths between line and head it would be two lines behind, and not be known. */
+  if (put_hash(lock, hash) || put_hash(head, prev)) return fault(h, "writing", err);
   if (fd_write_all(fd, text, strlen(text)) || fsync(fd) || put_hash(head, hash) || fdatasync(head)) {
     fault(h, "writing", err);
     if (ftruncate(fd, st.st_size) == 0) fsync(fd);

@@ -26,6 +26,7 @@ struct ledger {
   _Atomic bool handed_over;   /* --detach, detach keys, HUP of a lost terminal: the guardian goes on */
   _Atomic int deadline_fired; /* enum deadline: acted on by the guardian (launcher stuck) */
   _Atomic bool settle_owed;   /* other jobs' leftovers were seen: the guardian settles them, afterwards */
+  char once_claim[192];       /* ours; "": none */
   char job_id[32];
   char container_id[80];
   bool tty;

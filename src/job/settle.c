@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/trace.h"
 #include "job/live.h"
+#include "job/once.h"
 #include "job/spool.h"
 #include "job/state.h"
 #include "job/verdict.h"
@@ -118,6 +119,11 @@ static void decide(struct runtime *rt, struct loop *loop, const struct job_info 
   verdict_decide(&e, o);
 }
 
+void settle_outcome(struct runtime *rt, struct loop *loop, const struct job_info *i, struct outcome *o) {
+  outcome_of(rt, i, o);
+  decide(rt, loop, i, o);
+}
+
 static int record(struct runtime *rt, struct loop *loop, struct history *h, const struct job_info *i,
                   const char *settler, struct error *err) {
   json_t *intent = NULL, *done = NULL;
@@ -129,12 +135,12 @@ static int record(struct runtime *rt, struct loop *loop, struct history *h, cons
   if (recorded) return 0;
   struct outcome o;
   outcome_init(&o);
-  outcome_of(rt, i, &o);
-  decide(rt, loop, i, &o);
+  settle_outcome(rt, loop, i, &o);
   if (i->state.ever_started &&
       spool_from_log(rt, loop, h, i->container, i->id, i->tty, SPOOL_MAX, SPOOL_KEEP_MS, &none))
     trace(TRACE_JOB, "spool of %s: %s", i->id, none.text);
   json_t *extra = json_pack("{s:s}", "settled_by", settler);
+  if (i->once) once_store_settled(rt, loop, i, &o);
   int rc = history_append(h, "outcome", &o, extra, err);
   json_decref(extra);
   outcome_done(&o);

@@ -10,6 +10,8 @@ struct job;
 /* Is there anything on this engine that we may settle? The guardian then does it, after our own end. */
 bool settle_wanted(struct job *j);
 void settle_leftovers(struct runtime *rt, struct loop *loop, struct history *h, const char *settler);
+/* What the engine alone tells about a job that has ended: the outcome of one that nobody recorded. */
+void settle_outcome(struct runtime *rt, struct loop *loop, const struct job_info *info, struct outcome *ret);
 /* For `jobs prune` and a lock's holder: settles one job. now: also other machines' jobs that ended just now.
  * 1: settled and removed; 0: not to be settled (runs, looked after, too young); -1: err. */
 int settle_one(struct runtime *rt, struct loop *loop, struct history *h, const struct job_info *info,

@@ -63,14 +63,15 @@ struct job {
   bool unconfirmed;   /* killed, and no end was told */
   bool died, destroyed, watch_lost, seen_start;
   int64_t last_event_ns;
-  int ours[65];      /* signals we sent whose kill event has not come yet */
-  bool stop_asked;   /* by `jobs stop` of anyone */
-  bool left;         /* detach keys or hang-up: the guardian goes on */
-  bool giving_up;    /* INT while contact is lost */
-  bool cleaning;     /* calls that undo are not interrupted */
-  bool epipe;        /* --on-epipe stop: a reader is gone */
-  bool once_ours;    /* the once-key was claimed by this job */
-  bool history_owed; /* outcome could not be written: keep the container */
+  int ours[65];         /* signals we sent whose kill event has not come yet */
+  bool stop_asked;      /* by `jobs stop` of anyone */
+  bool left;            /* detach keys or hang-up: the guardian goes on */
+  bool giving_up;       /* INT while contact is lost */
+  bool cleaning;        /* calls that undo are not interrupted */
+  bool epipe;           /* --on-epipe stop: a reader is gone */
+  char once_claim[192]; /* under which it was claimed */
+  bool once_ours;       /* the once-key was claimed by this job */
+  bool history_owed;    /* outcome could not be written: keep the container */
   /* stopping by our own hand */
   enum { STOP_NO, STOP_TERM, STOP_KILL } stopping;
   int64_t kill_at;     /* clock_ms(); 0 none */

@@ -182,7 +182,8 @@ static struct job *job_of(const struct guardian_task *t, struct outcome *o) {
   j->ledger = t->ledger;
   j->o = o;
   j->unattended = j->stream_ended = true;
-  j->once_ours = t->req->once != NULL;
+  memcpy(j->once_claim, t->ledger->once_claim, sizeof j->once_claim);
+  j->once_ours = j->once_claim[0] != '\0';
   read_record(j);
   snprintf(j->name, sizeof j->name, "%s", o->target_name ? o->target_name : "");
   j->phase_start = clock_ms();

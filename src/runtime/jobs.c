@@ -10,6 +10,7 @@ void job_info_done(struct job_info *j) {
     free(*owned[i]);
     *owned[i] = NULL;
   }
+  strv_done(&j->argv);
   if (j->labels) json_decref(j->labels);
   j->labels = NULL;
 }

@@ -1,0 +1,113 @@
+#include "job/follow.h"
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/trace.h"
+#include "job/output.h"
+#include "job/settle.h"
+#include "job/spool.h"
+#include "job/state.h"
+#include <stdlib.h>
+#include <string.h>
+
+#define RECORD_MS                                                                                            \
+  3000 /* whoever looks after the job on this machine writes its outcome right after the end */
+#define LOOK_AGAIN_MS 100
+
+struct follower {
+  struct output *out;
+  bool ended, cut;
+};
+static void on_output(void *data, int fd, const char *p, size_t n) {
+  output_put(((struct follower *)data)->out, fd, p, n);
+}
+static void on_end(void *data, const struct error *err) {
+  struct follower *f = data;
+  f->ended = true;
+  f->cut = err != NULL;
+}
+static void on_writable(void *data) {
+  (void)data;
+}
+static const struct stream_handlers calls = {on_output, on_end, on_writable};
+
+static void pause_ms(struct loop *loop, int64_t ms) {
+  for (int64_t end = clock_ms() + ms, now; (now = clock_ms()) < end;) loop_step(loop, (int)(end - now));
+}
+
+static int info_of(struct runtime *rt, const char *job_id, struct job_info *ret, struct error *err) {
+  struct job_list list = {0};
+  if (rt->ops->jobs(rt, false, &list, err)) return -1;
+  int rc = error_set(err, ERR_MISSING, "the engine has no container of job %s", job_id);
+  for (size_t i = 0; i < list.n && rc; i++) {
+    if (!list.jobs[i].id || strcmp(list.jobs[i].id, job_id)) continue;
+    *ret = list.jobs[i];
+    memset(&list.jobs[i], 0, sizeof list.jobs[i]);
+    rc = 0;
+  }
+  job_list_done(&list);
+  if (!rc) error_clear(err);
+  return rc;
+}
+
+static int pass_output(struct runtime *rt, struct loop *loop, const struct job_info *i,
+                       const struct follow_options *opt, struct outcome *ret, struct error *err) {
+  static const struct output_handlers none = {NULL, NULL};
+  static const struct output_options plain = {false, NULL};
+  struct follower f = {output_new(loop, &plain, &none, NULL), false, false};
+  struct stream *s = NULL;
+  output_spill(f.out, true);
+  int rc = rt->ops->logs(rt, i->container, i->tty, true, opt->since_ns, &calls, &f, &s, err);
+  while (!rc && !f.ended && loop_interrupted(loop, err) == ERR_NONE) loop_step(loop, 1000);
+  stream_free(s);
+  while (!output_drained(f.out)) loop_step(loop, 1000);
+  ret->stdout_bytes = output_bytes(f.out, 1);
+  ret->stderr_bytes = output_bytes(f.out, 2);
+  output_free(f.out);
+  if (!rc && !f.ended) rc = -1;
+  return rc;
+}
+
+static int wait_end(struct runtime *rt, struct loop *loop, const char *container, struct error *err) {
+  struct wait *w = NULL;
+  if (rt->ops->wait_begin(rt, container, false, &w, err)) return err->kind == ERR_MISSING ? 0 : -1;
+  while (!wait_done(w) && loop_interrupted(loop, err) == ERR_NONE) loop_step(loop, 1000);
+  bool done = wait_done(w);
+  wait_free(w);
+  return done ? 0 : -1;
+}
+
+/* The outcome as this machine's history has it, if it gets it in time. */
+static bool recorded(struct loop *loop, struct history *h, const char *job_id, int64_t patience,
+                     struct outcome *ret) {
+  for (int64_t end = clock_ms() + patience;;) {
+    json_t *intent = NULL, *done = NULL;
+    struct error err = ERROR_INIT;
+    bool found =
+        !history_find(h, job_id, &intent, &done, &err) && done && !outcome_from_json(done, ret, &err);
+    bool known = intent != NULL;
+    json_decref(intent);
+    json_decref(done);
+    if (found) return true;
+    if (!known || clock_ms() >= end) return false;
+    pause_ms(loop, LOOK_AGAIN_MS);
+  }
+}
+
+int follow_job(struct runtime *rt, struct loop *loop, struct history *h, const char *job_id,
+               const struct follow_options *opt, struct outcome *ret, struct error *err) {
+  struct job_info i = {0};
+  if (info_of(rt, job_id, &i, err)) return recorded(loop, h, job_id, 0, ret) ? (error_clear(err), 0) : -1;
+  bool never = i.state.status == STATE_CREATED && !i.state.ever_started;
+  int rc = opt->output && !never ? pass_output(rt, loop, &i, opt, ret, err) : 0;
+  if (!rc) rc = wait_end(rt, loop, i.container, err);
+  if (!rc && !recorded(loop, h, job_id, RECORD_MS, ret)) {
+    if (!rt->ops->state(rt, i.container, &i.state, err))
+      settle_outcome(rt, loop, &i, ret);
+    else if (err->kind == ERR_MISSING)
+      error_clear(err), ret->exit_status = 120; /* removed before we read it */
+    else
+      rc = -1;
+  }
+  job_info_done(&i);
+  return rc;
+}
