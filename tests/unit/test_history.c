@@ -404,6 +404,26 @@ static void full_disk_leaves_the_file_as_it_was(void **state) {
   verifies(p, 0, NULL);
 }
 
+/* Killed at any moment, the next writer makes the chain whole. */
+static void writers_killed_at_any_moment(void **state) {
+  struct place *p = *state;
+  struct error err = ERROR_INIT;
+  char *why = NULL;
+  for (int round = 0; round < 40; round++) {
+    pid_t pid = fork();
+    if (!pid)
+      for (;;)
+        if (append(p, "killed", "outcome", &err)) _exit(1);
+    usleep(1000 + 137 * (useconds_t)round);
+    kill(pid, SIGKILL);
+    waitpid(pid, NULL, 0);
+    if (round % 2) add(p, "next");
+    if (history_verify(p->h, NULL, &why, &err) && round % 2)
+      fail_msg("round %d: %s %s", round, why, err.text);
+    free(why);
+  }
+}
+
 static void long_lines(void **state) {
   struct place *p = *state;
   struct error err = ERROR_INIT;
@@ -547,6 +567,7 @@ int main(void) {
       T(death_between_line_and_head),
       T(lost_head_is_made_again),
       T(full_disk_leaves_the_file_as_it_was),
+      T(writers_killed_at_any_moment),
       T(long_lines),
       T(finds_jobs),
       T(places),
