@@ -3,6 +3,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "io/tty.h"
+#include "job/follow.h"
 #include "job/guardian.h"
 #include "job/lock.h"
 #include "job/once.h"
@@ -55,6 +56,39 @@ static int make_streams(struct job *j, struct error *err) {
   return 0;
 }
 
+static bool same_words(const struct strv *a, const struct strv *b) {
+  if (a->n != b->n) return false;
+  for (size_t i = 0; i < a->n; i++)
+    if (strcmp(a->v[i], b->v[i]) != 0) return false;
+  return true;
+}
+
+/* --if-locked attach: the holder's output and end become ours, if it runs the same thing. 1: done, -1:
+ * refused. */
+static int join_holder(struct job *j, const char *id, struct error *err) {
+  struct job_info held = {0};
+  if (j->rt->ops->by_name(j->rt, j->name, &held, err)) return -1;
+  const char *image = j->prepared.image_id ? j->prepared.image_id : j->prepared.image;
+  bool same = same_words(&held.argv, &j->prepared.argv) && held.image &&
+              (!strcmp(held.image, image) || !strcmp(held.image, j->prepared.image));
+  CLEANUP_FREE char *command = xstrdup(held.command);
+  job_info_done(&held);
+  if (!same)
+    return error_set(err, ERR_LOCKED,
+                     "lock '%s' is held by job %s, which runs something else (%s): not attached to",
+                     j->o->lock, id, command ? command : "?");
+  job_say(j, "lock '%s' is held by job %s, which runs the same command: attached to it", j->o->lock, id);
+  struct follow_options opt = {true, 0, j->req->reconnect_for};
+  char own[sizeof j->o->id];
+  memcpy(own, j->o->id, sizeof own);
+  if (follow_job(j->rt, j->loop, j->history, id, &opt, j->o, err)) return -1;
+  memcpy(j->o->id, own, sizeof own);
+  j->o->original_id = xstrdup(id);
+  ledger_word(j->ledger, WORD_DONE);
+  job_write_result(j);
+  return 1;
+}
+
 /* The lock is the name: looked at before a pull that would be for nothing, decided by create. */
 static int take_name(struct job *j, struct error *err) {
   if (j->o->lock)
@@ -65,20 +99,18 @@ static int take_name(struct job *j, struct error *err) {
   struct error none = ERROR_INIT;
   if (!j->o->lock || j->rt->ops->by_name(j->rt, j->name, &held, &none)) return 0;
   job_info_done(&held);
-  char *other = NULL;
+  CLEANUP_FREE char *other = NULL;
   int rc = lock_conflict(j, &other, err);
-  free(other);
-  return rc < 0 ? -1 : 0;
+  return rc ? (rc < 0 ? -1 : 0) : join_holder(j, other, err);
 }
 
 static int create(struct job *j, struct error *err) {
   for (;;) {
     if (!job_create(j, err)) return 0;
     if (err->kind != ERR_CONFLICT || !j->o->lock || j->cid) return -1;
-    char *other = NULL;
+    CLEANUP_FREE char *other = NULL;
     int rc = lock_conflict(j, &other, err);
-    free(other);
-    if (rc < 0) return -1;
+    if (rc <= 0) return rc ? -1 : join_holder(j, other, err);
     error_clear(err);
   }
 }
@@ -92,7 +124,7 @@ static int begin(struct job *j, struct error *err) {
   int answered = j->req->once ? once_begin(j, err) : 0;
   if (answered) return answered;
   if (j->req->start_timeout) j->start_deadline = clock_ms() + j->req->start_timeout;
-  if (take_name(j, err)) return -1;
+  if ((answered = take_name(j, err))) return answered;
   job_phase(j, PHASE_LOCK);
   if (job_pull(j, err)) return -1;
   job_phase(j, PHASE_PULL);
@@ -100,7 +132,8 @@ static int begin(struct job *j, struct error *err) {
   if (history_append(j->history, "intent", j->o, NULL, err)) return -1;
   ledger_word(j->ledger, WORD_INTENT);
   job_publish(j);
-  if (job_watch(j, err) || create(j, err)) return -1;
+  if (job_watch(j, err)) return -1;
+  if ((answered = create(j, err))) return answered;
   job_publish(j);
   if (make_streams(j, err)) return -1;
   return job_start(j, err);
@@ -129,7 +162,7 @@ static void detach(struct job *j) {
 void job_carry_out(struct job *j) {
   struct error err = ERROR_INIT;
   int rc = begin(j, &err);
-  if (rc > 0) return; /* answered by the once-record */
+  if (rc > 0) return; /* answered by another job's end */
   if (rc < 0) {
     bool unsaid = j->req->once && j->once_ours;
     if (unsaid) once_release(j);

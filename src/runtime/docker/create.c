@@ -69,6 +69,16 @@ static int connect_network(struct docker *d, const char *id, const json_t *entry
   return rc;
 }
 
+/* Networks and late files: what the engine's own create cannot do in one call. May be repeated. */
+int docker_complete(struct runtime *rt, const struct prepared *p, const char *id, struct error *err) {
+  struct docker *d = (struct docker *)rt;
+  size_t i;
+  json_t *entry;
+  json_array_foreach(json_at(p->private_parts, "connect"), i,
+                     entry) if (connect_network(d, id, entry, err) < 0) return -1;
+  return docker_late_copy(d, p, id, err);
+}
+
 int docker_create(struct runtime *rt, const struct prepared *p, const struct identity *who, char **ret_id,
                   struct error *err) {
   struct docker *d = (struct docker *)rt;
@@ -80,12 +90,7 @@ int docker_create(struct runtime *rt, const struct prepared *p, const struct ide
     return error_prefix(err, "create failed");
   int rc = read_created(&r, ret_id, err);
   http_response_done(&r);
-  if (rc < 0) return -1;
-  size_t i;
-  json_t *entry;
-  json_array_foreach(json_at(p->private_parts, "connect"), i,
-                     entry) if (connect_network(d, *ret_id, entry, err) < 0) return -1;
-  return docker_late_copy(d, p, *ret_id, err);
+  return rc < 0 ? -1 : docker_complete(rt, p, *ret_id, err);
 }
 
 /* A create in flight is not listed yet: not found proves nothing for some seconds. */
