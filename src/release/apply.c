@@ -17,7 +17,7 @@ static int read_scalar(struct reading *in, const struct key *k, const struct yam
 }
 
 int read_text(struct reading *in, const struct key *k, const struct yaml *value, struct error *err) {
-  char *text, **to = member(in, k);
+  char *text = NULL, **to = member(in, k);
   int rc = read_scalar(in, k, value, &text, err);
   if (rc) return rc;
   free(*to);
@@ -87,6 +87,7 @@ static int network_names(struct reading *in, const struct key *k, const struct y
 
 int read_networks(struct reading *in, const struct key *k, const struct yaml *value, struct error *err) {
   struct strv names = {0};
+  if (value->kind == YAML_NULL) return 0;
   int rc = network_names(in, k, value, &names, err);
   for (size_t i = 0; i < names.n && rc == 0; i++)
     if (!*names.v[i]) rc = complain(in, value->line, k->name, err, "the name of a network is empty");

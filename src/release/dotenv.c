@@ -4,7 +4,7 @@
 #include "release/keys.h"
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+#include <sys/stat.h>
 
 struct dotenv {
   struct strv names, values; /* side by side */
@@ -31,7 +31,11 @@ static int remember(void *data, const char *name, const char *value, int line, s
 struct dotenv *dotenv_load(const char *dir, struct error *err) {
   struct dotenv *d = xcalloc(1, sizeof(*d));
   CLEANUP_FREE char *path = strcmp(dir, ".") ? xprintf("%s/.env", dir) : xstrdup(".env");
-  if (access(path, F_OK) != 0 || envfile_compose(path, dotenv_lookup, d, remember, d, err) == 0) return d;
+  struct stat st;
+  /* A folder named .env is a Python environment, not a file of variables. */
+  if (stat(path, &st) != 0 || S_ISDIR(st.st_mode) ||
+      envfile_compose(path, dotenv_lookup, d, remember, d, err) == 0)
+    return d;
   dotenv_free(d);
   return NULL;
 }

@@ -1,6 +1,7 @@
 /* Compose's further keys, into settings.extra in the forms that runtime/settings.h lists. */
 #include "base/alloc.h"
 #include "base/parse.h"
+#include "data/json.h"
 #include "release/keys.h"
 #include <stdlib.h>
 #include <string.h>
@@ -36,6 +37,7 @@ static json_t *array_of(const struct strv *texts) {
 static int read_list(struct reading *in, const struct key *k, const struct yaml *value, bool one,
                      struct error *err) {
   struct strv texts = {0};
+  if (value->kind == YAML_NULL) return 0; /* a key with nothing behind it is not given */
   int rc = value_list(in, k, value, one, &texts, err);
   if (rc == 0) rc = put(in, k, value->line, array_of(&texts), err);
   strv_done(&texts);
@@ -107,6 +109,7 @@ static int hosts_of_map(struct reading *in, const struct key *k, const struct ya
 
 int read_extra_hosts(struct reading *in, const struct key *k, const struct yaml *value, struct error *err) {
   struct strv texts = {0}, hosts = {0};
+  if (value->kind == YAML_NULL) return 0;
   int rc = value->kind == YAML_MAP ? hosts_of_map(in, k, value, &texts, err)
                                    : value_list(in, k, value, false, &texts, err);
   for (size_t i = 0; i < texts.n && rc == 0; i++) rc = add_host(in, k, value->line, texts.v[i], &hosts, err);
@@ -116,16 +119,21 @@ int read_extra_hosts(struct reading *in, const struct key *k, const struct yaml 
   return rc;
 }
 
+/* Maps are laid over by name, as environment and labels. */
+static json_t *object_of(struct reading *in, const struct key *k) {
+  return json_object_in(in->settings->extra, k->name);
+}
+
 static int set_sysctl(struct reading *in, const struct key *k, int line, const char *name, const char *value,
                       struct error *err) {
   if (!value) return complain(in, line, k->name, err, "'%s' has no value", name);
-  json_t *all = json_object_get(in->settings->extra, k->name);
-  if (json_object_set_new(all, name, json_string(value)) == 0) return 0;
+  if (json_object_set_new(object_of(in, k), name, json_string(value)) == 0) return 0;
   return complain(in, line, k->name, err, "'%s' is not UTF-8", name);
 }
 
 int read_extra_sysctls(struct reading *in, const struct key *k, const struct yaml *value, struct error *err) {
-  json_object_set_new(in->settings->extra, k->name, json_object());
+  if (value->kind == YAML_NULL) return 0;
+  object_of(in, k);
   return value_pairs(in, k, value, set_sysctl, err);
 }
 
@@ -143,7 +151,7 @@ static int limit_number(struct reading *in, const struct yaml *value, const char
 static int read_limit(struct reading *in, const struct yaml_pair *pair, json_t *all, struct error *err) {
   const struct yaml *soft = pair->value, *hard = pair->value;
   CLEANUP_FREE char *name = xprintf("ulimits.%s", pair->key);
-  int64_t low, high;
+  int64_t low = -1, high = -1;
   if (pair->value->kind == YAML_MAP) {
     soft = yaml_get(pair->value, "soft");
     hard = yaml_get(pair->value, "hard");
@@ -159,8 +167,7 @@ static int read_limit(struct reading *in, const struct yaml_pair *pair, json_t *
 int read_extra_ulimits(struct reading *in, const struct key *k, const struct yaml *value, struct error *err) {
   if (value->kind == YAML_NULL) return 0;
   if (value->kind != YAML_MAP) return wrong_type(in, k, value, err);
-  json_t *all = json_object();
-  json_object_set_new(in->settings->extra, k->name, all);
+  json_t *all = object_of(in, k);
   for (size_t i = 0; i < value->n; i++)
     if (read_limit(in, &value->pairs[i], all, err) < 0) return -1;
   return 0;
@@ -190,10 +197,11 @@ static int device_of_map(struct reading *in, const struct key *k, const struct y
 int read_extra_devices(struct reading *in, const struct key *k, const struct yaml *value, struct error *err) {
   struct strv devices = {0};
   int rc = 0;
-  if (value->kind != YAML_LIST && value->kind != YAML_NULL) return wrong_type(in, k, value, err);
+  if (value->kind == YAML_NULL) return 0;
+  if (value->kind != YAML_LIST) return wrong_type(in, k, value, err);
   for (size_t i = 0; i < value->n && rc == 0; i++) {
     const struct yaml *item = value->items[i];
-    char *text;
+    char *text = NULL;
     if (item->kind == YAML_MAP) {
       rc = device_of_map(in, k, item, &devices, err);
     } else {

@@ -4,14 +4,17 @@
 #include "base/limits.h"
 #include "release/keys.h"
 #include <ctype.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define LOCAL_FILE "release.yaml"
 #define SYSTEM_FILE "/etc/run-once/release.yaml"
+#define BEGINNING 65536 /* bytes of comments before version: 1 */
 
 /* A release.yaml in the current folder may be anybody's: only its first real line says whether it is ours. */
-static bool begins_with_version_1(const char *text) {
+static bool is_ours(const char *text) {
   static const char bom[] = "\xef\xbb\xbf";
   if (!strncmp(text, bom, 3)) text += 3;
   for (; *text; text += strcspn(text, "\n"), text += *text == '\n') {
@@ -26,6 +29,13 @@ static bool begins_with_version_1(const char *text) {
     return !*behind || *behind == '\n' || (*behind == '#' && behind > value + 1);
   }
   return false;
+}
+
+/* Looks at the beginning only: somebody else's file may be of any size and kind. */
+static bool begins_with_version_1(const char *path) {
+  CLEANUP_FD int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  CLEANUP_FREE char *text = xcalloc(1, BEGINNING + 1);
+  return fd >= 0 && read(fd, text, BEGINNING) > 0 && is_ours(text);
 }
 
 char *release_path(const struct release *r, const char *path) {
@@ -155,12 +165,11 @@ static int load(const char *path, const struct buf *text, struct release **ret, 
 static int find(const char **path, struct buf *text, char **note, struct error *err) {
   if (*path) return file_read(*path, LIMIT_RELEASE_FILE, text, err);
   if (file_exists(LOCAL_FILE)) {
-    if (file_read(LOCAL_FILE, LIMIT_RELEASE_FILE, text, err)) return -1;
     *path = LOCAL_FILE;
-    if (begins_with_version_1(text->len ? text->data : "")) return 0;
+    if (access(LOCAL_FILE, R_OK) != 0 || begins_with_version_1(LOCAL_FILE))
+      return file_read(LOCAL_FILE, LIMIT_RELEASE_FILE, text, err);
     *note = xprintf("%s is not read: it does not begin with 'version: 1' (--release %s reads it)", LOCAL_FILE,
                     LOCAL_FILE);
-    buf_clear(text);
   }
   *path = file_exists(SYSTEM_FILE) ? SYSTEM_FILE : NULL;
   return *path ? file_read(*path, LIMIT_RELEASE_FILE, text, err) : 0;

@@ -125,7 +125,8 @@ static void mount_done(struct mount_setting *m) {
 static int parse_short(const char *text, const char *dir, struct mount_setting *m, struct settings *s,
                        struct error *err) {
   CLEANUP_FREE char *copy = xstrdup(text);
-  char *rest = copy, *parts[3] = {NULL};
+  char *rest = copy;
+  const char *parts[3] = {"", "", ""};
   size_t n = 0;
   while (rest && n < ARRAY_LEN(parts)) parts[n++] = strsep(&rest, ":");
   if (rest) return error_set(err, ERR_USAGE, "too many ':'; expected SOURCE:TARGET[:OPTIONS]");
@@ -217,17 +218,17 @@ static int read_long_map(struct reading *in, const struct key *k, const struct y
   return unknown;
 }
 
+/* "size=67108864,mode=1777" for free(), NULL for a size that is none. */
 static char *tmpfs_options(const struct long_form *f, struct error *err) {
   int64_t bytes = 0;
-  const char *mode = f->parts[PART_MODE];
-  if (f->parts[PART_SIZE] && parse_size(f->parts[PART_SIZE], &bytes)) {
-    error_set_text(err, ERR_USAGE, "'%s' is not a size", f->parts[PART_SIZE]);
+  const char *size = f->parts[PART_SIZE], *mode = f->parts[PART_MODE];
+  if (size && parse_size(size, &bytes)) {
+    error_set_text(err, ERR_USAGE, "'%s' is not a size", size);
     return NULL;
   }
-  CLEANUP_FREE char *size = bytes ? xprintf("size=%lld", (long long)bytes) : xstrdup("");
   if (mode && !strncmp(mode, "0o", 2)) mode += 2;
-  if (!mode) return TAKE(size);
-  return xprintf("%s%smode=%s", size, *size ? "," : "", mode);
+  CLEANUP_FREE char *first = bytes ? xprintf("size=%lld,", (long long)bytes) : xstrdup("");
+  return xprintf("%s%s%s", first, mode ? "mode=" : "", mode ? mode : "");
 }
 
 static int finish_long(struct reading *in, const struct long_form *f, struct mount_setting *m,

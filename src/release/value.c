@@ -64,7 +64,7 @@ int value_text(struct reading *in, const struct key *k, const struct yaml *value
 
 int value_list(struct reading *in, const struct key *k, const struct yaml *value, bool one, struct strv *ret,
                struct error *err) {
-  char *text;
+  char *text = NULL;
   if (value->kind == YAML_NULL) return 0;
   if (value->kind != YAML_LIST) {
     if (!one) return wrong_type(in, k, value, err);

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "release/keys.h"
+#include <sys/stat.h>
 
 #define HEAD "version: 1\nname: shop\n"
 
@@ -184,6 +185,13 @@ static void test_extra(void **state) {
        "x\",\"domainname\":\"d\",\"ipc\":\"private\",\"pid\":\"host\",\"userns_mode\":\"host\"}"},
       {"cap_add: [A]\ntasks: {t: {command: [ls], cap_add: [B], runtime: crun}}",
        "{\"cap_add\":[\"B\"],\"runtime\":\"crun\"}"},
+      {"sysctls: {a: 1, b: 1}\nulimits: {nproc: 1}\ntasks: {t: {command: [ls], sysctls: [b=2], ulimits: "
+       "{core: 0}}}",
+       "{\"sysctls\":{\"a\":\"1\",\"b\":\"2\"},\"ulimits\":{\"core\":{\"hard\":0,\"soft\":0},"
+       "\"nproc\":{\"hard\":1,\"soft\":1}}}"},
+      {"cap_add:\nextra_hosts:\nsysctls:\nulimits:\ndevices:\ndns:\nnetworks:\nlabels:\nvolumes:\ntmpfs:\n"
+       "env:\nenv_file:\ndrop_env:\nentrypoint:\ndefaults:\nkubernetes:\ntasks:",
+       "{}"},
       {"", "{}"},
   };
   for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
@@ -191,6 +199,7 @@ static void test_extra(void **state) {
     struct settings s = settings_of(text);
     CLEANUP_FREE char *extra = json_dumps(s.extra, JSON_COMPACT | JSON_SORT_KEYS);
     assert_string_equal(extra, cases[i][1]);
+    assert_false(s.networks_set || s.entrypoint_set);
     settings_done(&s);
   }
 }
@@ -264,7 +273,14 @@ static void test_which_file(void **state) {
   }
   struct release *r = NULL;
   char *note = NULL;
-  assert_int_equal(unlink("release.yaml"), 0);
+  assert_int_equal(unlink("release.yaml") || mkdir("release.yaml", 0700) || mkdir(".env", 0700), 0);
+  assert_int_equal(release_load(NULL, &r, &note, NULL), 0);
+  assert_null(r);
+  assert_non_null(note);
+  free(TAKE(note));
+  assert_int_equal(rmdir("release.yaml"), 0);
+  release_free(load_text(HEAD)); /* beside a folder named .env */
+  assert_int_equal(unlink("release.yaml") || rmdir(".env"), 0);
   assert_int_equal(release_load(NULL, &r, &note, NULL), 0);
   assert_null(r);
   assert_null(note);
