@@ -88,9 +88,8 @@ static void tell_dropped(struct clone *c, const json_t *labels, const json_t *so
   const char *name;
   json_t *value;
   json_object_foreach((json_t *)source, name, value) {
-    if (json_object_get(labels, name)) continue;
-    const json_t *same = json_object_get(of_image, name);
-    if (same && json_equal(same, value)) continue; /* comes with the image; shown in plan.labels */
+    if (json_equal(json_object_get(labels, name), value)) continue;
+    if (json_equal(json_object_get(of_image, name), value)) continue; /* comes with the image: plan.labels */
     plan_dropped(c, "no label of the source is copied (--keep-label keeps one)", "label %s", name);
   }
 }
