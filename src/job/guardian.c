@@ -20,6 +20,7 @@
 
 struct guardian {
   int fd; /* our end of the pair */
+  pid_t pid;
 };
 
 /* --- the guardian's side --- */
@@ -133,6 +134,7 @@ struct guardian *guardian_fork(const struct guardian_task *t, struct error *err)
   close(pair[1]);
   struct guardian *g = xcalloc(1, sizeof *g);
   g->fd = pair[0];
+  g->pid = child;
   return g;
 }
 
@@ -163,4 +165,8 @@ void guardian_hand_over(struct guardian *g) {
 
 void guardian_release(struct guardian *g) {
   if (g) fd_close(&g->fd);
+}
+
+void guardian_reap(struct guardian *g) {
+  if (g) waitpid(g->pid, NULL, 0);
 }

@@ -28,6 +28,8 @@ void guardian_hand_over(struct guardian *g);
 /* Ends our side; may be called twice. With WORD_DONE the guardian exits at once. The memory lives as long as
  * we do. */
 void guardian_release(struct guardian *g);
+/* After release and WORD_DONE: it exits at once, and leaves no zombie where process 1 does not reap. */
+void guardian_reap(struct guardian *g);
 
 /* takeover.c, in the guardian: what is owed after the launcher's end. Returns when nothing is. */
 void takeover(const struct guardian_task *t, bool owed /* by our own job, else only by others */);

@@ -125,6 +125,8 @@ static int begin(struct job *j, struct error *err) {
   if (answered) return answered;
   if (j->req->start_timeout) j->start_deadline = clock_ms() + j->req->start_timeout;
   if ((answered = take_name(j, err))) return answered;
+  free(j->o->target_name);
+  j->o->target_name = xstrdup(j->name);
   job_phase(j, PHASE_LOCK);
   if (job_pull(j, err)) return -1;
   job_phase(j, PHASE_PULL);

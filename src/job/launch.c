@@ -114,7 +114,9 @@ int job_launch(const struct job_request *req, const char *kind, const struct end
     carry_out(j, kind, ep);
   guardian_release(j->guardian);
   int status = o->exit_status, word = atomic_load(&j->ledger->word);
-  if (word == WORD_DONE || word == WORD_NOTHING) live_drop(o->id, task.live_fd);
+  bool done = word == WORD_DONE || word == WORD_NOTHING;
+  if (done && !atomic_load(&j->ledger->settle_owed)) guardian_reap(j->guardian);
+  if (done) live_drop(o->id, task.live_fd);
   ledger_free(j->ledger);
   free(j);
   return status;
