@@ -153,49 +153,51 @@ int cmd_jobs_rm(struct cli *c) {
   return each_job(c, rm_one);
 }
 
-/* The record of this machine, else what the engine can tell. A running job is unknown so far. */
-static int find_result(struct jobs *j, const char *word, json_t **ret, struct error *err) {
-  json_t *intent = NULL, *outcome = NULL;
-  struct error none = ERROR_INIT;
-  if (j->history && history_find(j->history, word, &intent, &outcome, &none) == 0 && (outcome || intent)) {
-    *ret = json_incref(outcome ? outcome : intent);
-    json_decref(intent);
-    json_decref(outcome);
-    json_object_del(*ret, "prev");
-    return 0;
-  }
+/* The record of this machine in the form of --result; an intent without outcome is unknown so far. */
+static int recorded_result(const json_t *line, struct outcome *o, struct error *err) {
+  if (outcome_from_json(line, o, err) < 0) return -1;
+  const char *hash = json_str(line, "hash");
+  snprintf(o->record_hash, sizeof o->record_hash, "%s", hash ? hash : "");
+  return 0;
+}
+
+static int find_result(struct jobs *j, const char *word, struct outcome *o, struct error *err) {
+  CLEANUP_JSON json_t *intent = NULL, *outcome = NULL;
+  if (j->history && history_find(j->history, word, &intent, &outcome, err) == 0 && (outcome || intent))
+    return recorded_result(outcome ? outcome : intent, o, err);
+  if (err->kind == ERR_USAGE) return -1; /* ambiguous */
   const struct job_info *info;
-  struct outcome o;
-  if (none.kind == ERR_USAGE) {
-    *err = none;
-    return -1;
-  }
   if (jobs_find(j, word, &info, err) < 0) return -1;
-  outcome_init(&o);
-  int result = jobs_outcome(j, info->id, info->container, &o, err);
-  if (result == 0) *ret = outcome_json(&o);
-  outcome_done(&o);
-  return result;
+  snprintf(o->id, sizeof o->id, "%s", info->id);
+  if (state_ended(&info->state)) {
+    settle_outcome(j->engine.rt, j->engine.loop, info, o);
+  } else {
+    o->message = xstrdup("it has not ended yet");
+    o->exit_status = 120;
+  }
+  return 0;
 }
 
 int cmd_jobs_result(struct cli *c) {
   struct jobs j = {0};
   struct error err = ERROR_INIT;
-  json_t *result = NULL;
+  struct outcome o;
   struct buf out;
   int status;
+  outcome_init(&o);
   buf_init(&out, LIMIT_JSON);
   if (c->argc != 1) {
     error_set(&err, ERR_USAGE, "jobs result: needs one JOB");
     status = say_fault(&err);
-  } else if (jobs_open(&j, &c->opts, &err) < 0 || find_result(&j, c->argv[0], &result, &err) < 0) {
+  } else if (jobs_open(&j, &c->opts, &err) < 0 || find_result(&j, c->argv[0], &o, &err) < 0) {
     status = say_fault(&err);
   } else {
+    CLEANUP_JSON json_t *result = outcome_json(&o);
     CLEANUP_FREE char *text = json_dumps(result, wants_json(&c->opts) ? JSON_COMPACT : JSON_INDENT(2));
     buf_printf(&out, "%s\n", text);
     status = print_all(&out);
   }
-  json_decref(result);
+  outcome_done(&o);
   jobs_close(&j);
   return status;
 }

@@ -24,8 +24,7 @@ bool state_live(const struct container_state *s); /* its command runs, or may ag
 void jobs_table(struct buf *out, const struct job_list *list, int64_t now_ns);
 json_t *jobs_json(const struct job_list *list, int64_t now_ns);
 
-/* jobs_end.c: how a job ended, by the history of this machine, else by the engine's own state. Fills ret
- * (outcome_init()ed). ERR_MISSING: neither knows it. */
-int jobs_outcome(struct jobs *j, const char *id, const char *container, struct outcome *ret,
-                 struct error *err);
+/* The id of a job that this machine's history knows, when the engine does not have it (any more); for free().
+ */
+char *jobs_recorded_id(struct jobs *j, const char *word);
 #endif

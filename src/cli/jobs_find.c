@@ -1,7 +1,7 @@
 #include "base/alloc.h"
 #include "cli/history_place.h"
 #include "cli/jobs.h"
-#include <stdio.h>
+#include "data/json.h"
 #include <string.h>
 
 int jobs_open(struct jobs *j, const struct options *o, struct error *err) {
@@ -47,4 +47,11 @@ int jobs_find(const struct jobs *j, const char *word, const struct job_info **re
                      word);
   *ret = found;
   return 0;
+}
+
+char *jobs_recorded_id(struct jobs *j, const char *word) {
+  CLEANUP_JSON json_t *intent = NULL, *outcome = NULL;
+  struct error ignored = ERROR_INIT;
+  if (!j->history || history_find(j->history, word, &intent, &outcome, &ignored) < 0) return NULL;
+  return xstrdup(json_str(outcome ? outcome : intent, "id"));
 }

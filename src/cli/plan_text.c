@@ -6,7 +6,7 @@
 #include <string.h>
 
 static void field(struct buf *out, const char *name, const char *text) {
-  if (text && *text) buf_printf(out, "%-13s%s\n", name, text);
+  if (text && *text) buf_printf(out, "%-15s%s\n", name, text);
 }
 
 /* Words as a shell would take them, so that an empty one and one with spaces can be told. */
@@ -30,7 +30,7 @@ static void command(struct buf *out, const char *name, const json_t *words) {
   size_t i;
   json_t *word;
   if (json_array_size(words) == 0) return;
-  buf_printf(out, "%-12s", name);
+  buf_printf(out, "%-14s", name);
   json_array_foreach((json_t *)words, i, word) {
     buf_puts(out, " ");
     quoted(out, json_is_string(word) ? json_string_value(word) : "?");
@@ -124,7 +124,7 @@ void plan_text(struct buf *out, const json_t *plan) {
   field(out, "release", json_str(plan, "release.name"));
   field(out, "source", json_str(plan, "release.source"));
   const char *target = json_str(plan, "target.name"), *id = json_str(plan, "target.id");
-  if (target) buf_printf(out, "%-13s%s %s %.12s\n", "from", part(plan, "target.kind"), target, id ? id : "");
+  if (target) buf_printf(out, "%-15s%s %s %.12s\n", "from", part(plan, "target.kind"), target, id ? id : "");
   field(out, "application", json_str(plan, "app"));
   field(out, "image", json_str(plan, "release.image"));
   const char *image_id = json_str(plan, "release.image_id");
@@ -139,7 +139,7 @@ void plan_text(struct buf *out, const json_t *plan) {
   field(out, "stdin", json_is(plan, "stdin") ? "forwarded" : "end of file");
   field(out, "lock", json_str(plan, "lock"));
   field(out, "once", json_str(plan, "once"));
-  buf_printf(out, "%-13s%s %s at %s\n", "runtime", part(plan, "runtime.kind"), part(plan, "runtime.version"),
+  buf_printf(out, "%-15s%s %s at %s\n", "runtime", part(plan, "runtime.kind"), part(plan, "runtime.version"),
              part(plan, "runtime.endpoint"));
   for (size_t i = 0; i < ARRAY_LEN(lists); i++) list(out, lists[i].title, json_at(plan, lists[i].key));
   map(out, "Labels", json_at(plan, "labels"));

@@ -36,19 +36,19 @@ static void says_what_would_run(void **state) {
       "\"networks\":[\"shop_default\"],\"dropped\":[{\"what\":\"port 8000/tcp\",\"why\":\"published "
       "ports\"}],"
       "\"checked\":[\"volume data exists\"],\"memory\":1024,\"shm\":null}");
-  has(text, "release      shop\n");
-  has(text, "from         container shop-web-1 0123456789ab\n");
-  has(text, "image id     sha256:aa\n");
-  has(text, "runs         sh -c 'echo '\\''hi'\\'' $X' ''\n");
-  has(text, "stdin        forwarded\n");
-  has(text, "runtime      docker 20.10 at unix:///s\n");
+  has(text, "release        shop\n");
+  has(text, "from           container shop-web-1 0123456789ab\n");
+  has(text, "image id       sha256:aa\n");
+  has(text, "runs           sh -c 'echo '\\''hi'\\'' $X' ''\n");
+  has(text, "stdin          forwarded\n");
+  has(text, "runtime        docker 20.10 at unix:///s\n");
   has(text, "  DB_URL                           (compose/shop/web)\n");
   has(text, "  volume data -> /data rw  (source)\n");
   has(text, "  tmpfs /tmp  (source)\n");
   has(text, "\nNetworks:\n  shop_default\n");
   has(text, "\nDropped:\n  port 8000/tcp: published ports\n");
   has(text, "\nChecked:\n  volume data exists\n");
-  has(text, "memory       1024\n"); /* whatever else the runtime tells */
+  has(text, "memory         1024\n"); /* whatever else the runtime tells */
   assert_null(strstr(text, "digest"));
   assert_null(strstr(text, "shm"));
 }
@@ -56,7 +56,7 @@ static void says_what_would_run(void **state) {
 static void survives_an_empty_plan(void **state) {
   (void)state;
   CLEANUP_FREE char *text = text_of("{}");
-  has(text, "image id     not on the engine yet\n");
+  has(text, "image id       not on the engine yet\n");
   CLEANUP_FREE char *odd = text_of("{\"env\":[1,{},null],\"mounts\":{},\"argv\":\"x\",\"release\":[]}");
   has(odd, "  1\n");
 }
