@@ -140,7 +140,7 @@ static void open_at(struct net *n, const char *path) {
 }
 
 static void run_to_end(struct net *n) {
-  for (int i = 0; i < 1000 && !n->ends; i++) loop_step(n->loop, 1000);
+  for (int64_t begun = clock_ms(); !n->ends && clock_ms() - begun < 10000;) loop_step(n->loop, 1000);
   assert_int_equal(n->ends, 1);
 }
 
