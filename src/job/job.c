@@ -159,6 +159,9 @@ static void detach(struct job *j) {
   atomic_store(&j->ledger->settle_owed, settle_wanted(j));
   j->left = true;
   j->o->verdict = VERDICT_DETACHED;
+  j->o->exit_status = 0;
+  free(j->o->message);
+  j->o->message = xstrdup("left running; its guardian records the end");
 }
 
 void job_carry_out(struct job *j) {
