@@ -24,6 +24,7 @@ engine_up() {
   local dir=$RUN_ONCE_TEST_ENGINE
   [[ -n ${RUN_ONCE_TEST_HOST-} ]] && return
   "$PROJECT/scripts/engine" status "$dir" >/dev/null 2>&1 || "$PROJECT/scripts/engine" start "$dir" >&2 || return 1
+  [[ -x $TOOLS/probe ]] || make -s -C "$PROJECT" tools >&2 || return 1
   "$PROJECT/scripts/test-image" "unix://$dir/docker.sock" "$TOOLS/probe"
 }
 
@@ -118,9 +119,10 @@ job() {
 show() {
   echo "status: ${status-}"
   echo "stdout ($(stat -c %s "$OUT") bytes):"
-  head -c 2000 "$OUT"
+  head -c 1000 "$OUT" | cat -v
+  echo
   echo "stderr:"
-  head -c 4000 "$ERR"
+  head -c 4000 "$ERR" | cat -v
   if [[ -s $RESULT ]]; then
     echo "result:"
     cat "$RESULT"

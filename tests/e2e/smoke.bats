@@ -28,7 +28,7 @@ two' err 'three
   job -- probe exit 125
   status_is 125
   verdict_is failed exit
-  one_complaint "command"
+  err_is $'run-once: 125 is the command\'s own exit status\n'
 }
 
 @test "result and record of a success" {
@@ -56,7 +56,7 @@ two' err 'three
   one_complaint no-such-command
   is "$(result exit_code)" null
   is "$(result retry_safe)" true
-  job -- not-executable
+  job -- /bin/not-executable
   status_is 126
   job -- /bin
   status_is 126
