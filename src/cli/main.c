@@ -1,5 +1,9 @@
+#include "base/process.h"
 #include "cli/command.h"
+#include <signal.h>
 
 int main(int argc, char **argv) {
+  process_init(argc, argv);
+  signal(SIGXFSZ, SIG_IGN); /* a limit on file sizes is told by errno, not by our end */
   return cli_main(argc, argv);
 }

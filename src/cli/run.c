@@ -4,6 +4,7 @@
 #include "cli/history_place.h"
 #include "cli/result.h"
 #include "cli/say.h"
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -25,6 +26,7 @@ int cmd_run(struct cli *c) {
     outcome_init(&o);
     say_notes(&inv);
     status = job_launch(&inv.request, inv.kind, &inv.endpoint, history, say_line, NULL, &o);
+    if (o.verdict == VERDICT_DETACHED) printf("%s\n", o.id);
     outcome_done(&o);
   }
   history_free(history);

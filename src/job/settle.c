@@ -111,6 +111,7 @@ static void decide(struct runtime *rt, struct loop *loop, const struct job_info 
   struct evidence e = {
       .state_read = true, .state = i->state, .outside_kill = m.kill, .outside_signal = m.signal};
   e.input_forwarded = i->open_stdin && !i->tty; /* whether its input was whole, nobody knows any more */
+  e.input_cut = e.input_forwarded;
   e.engine_restarted = !m.start && i->state.exit_code == 0;
   int64_t limit = i->deadline ? (int64_t)(atof(i->deadline) * 1000) : 0;
   int64_t ran =
