@@ -20,11 +20,18 @@ static void set_mode(struct clone *c, const char *mode) {
   json_object_set_new(c->host, "NetworkMode", json_string(mode));
 }
 
-/* The copy shares the other's network namespace and takes its names and hosts from there. */
+/* The copy shares the other's network namespace and takes its names and hosts from there: the engine refuses
+ * what contradicts that. */
 static void quiet_namespace(struct clone *c, const char *mode) {
+  static const char *const keys[] = {"Dns", "DnsOptions", "DnsSearch", "ExtraHosts"};
   if (strncmp(mode, "container:", 10) != 0) return;
   json_object_del(c->config, "Hostname");
   json_object_del(c->config, "Domainname");
+  for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
+    if (json_array_size(json_object_get(c->host, keys[i])))
+      plan_dropped(c, "the network is the other container's", "%s of the source", keys[i]);
+    json_object_del(c->host, keys[i]);
+  }
 }
 
 static void tell_endpoint(struct clone *c, const char *network, const json_t *endpoint) {

@@ -57,8 +57,8 @@ static int add_given(struct clone *c, json_t *labels, struct error *err) {
   for (size_t i = 0; i < c->s->labels.n; i++) {
     const char *text = c->s->labels.v[i], *equals = strchr(text, '=');
     CLEANUP_FREE char *name = equals ? xstrndup(text, (size_t)(equals - text)) : xstrdup(text);
-    json_t *value = json_string(equals ? equals + 1 : "");
-    if (!*name || !value || json_object_set_new(labels, name, value) < 0)
+    CLEANUP_JSON json_t *value = json_string(equals ? equals + 1 : "");
+    if (!*name || json_object_set(labels, name, value) < 0)
       return error_set(err, ERR_CONFIG, "label %s failed: it must be NAME=VALUE in UTF-8",
                        *name ? name : "=");
   }
