@@ -51,10 +51,11 @@ int job_prepare(struct job *j, struct error *err) {
 int job_pull(struct job *j, struct error *err) {
   bool absent = !j->prepared.image_id;
   if (absent && j->req->pull == PULL_NEVER)
-    return error_set(err, ERR_IMAGE,
-                     "image '%s' failed: it is not on the engine, and --pull never forbids fetching it (pull it "
-                     "first, or leave --pull at missing)",
-                     j->prepared.image);
+    return error_set(
+        err, ERR_IMAGE,
+        "image '%s' failed: it is not on the engine, and --pull never forbids fetching it (pull it "
+        "first, or leave --pull at missing)",
+        j->prepared.image);
   if (!absent && j->req->pull != PULL_ALWAYS) return 0;
   struct progress *bars = progress_new(j->req->progress, j->req->quiet);
   struct pull_progress pp = {progress_layer, bars};
