@@ -1,4 +1,4 @@
-/* jobs list, stop, rm, result, prune. */
+/* jobs list, stop, result, prune. */
 #include "cli/jobs.h"
 #include "base/alloc.h"
 #include "base/clock.h"
@@ -6,13 +6,12 @@
 #include "cli/help.h"
 #include "cli/say.h"
 #include "data/json.h"
-#include "job/lock.h"
 #include "job/settle.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { REFUSED = 121, GRACE_DEFAULT_MS = 10000 };
+enum { GRACE_DEFAULT_MS = 10000 };
 
 static bool wants_json(const struct options *o) {
   const char *form = option_text(o, OPT_OUTPUT);
@@ -66,70 +65,7 @@ static int stop_one(struct cli *c, struct jobs *j, const char *word) {
   return say_fault(&err);
 }
 
-/* Its --once key is free again if this job holds it: an operator has looked at what happened. */
-static int free_key(struct jobs *j, const char *id, const char *hash, struct error *err) {
-  struct runtime *rt = j->engine.rt;
-  json_t *labels = NULL;
-  if (rt->ops->claim_read(rt, hash, &labels, err) < 0) return err->kind == ERR_MISSING ? 0 : -1;
-  const json_t *owner = json_object_get(labels, "run-once.id");
-  bool held = json_is_string(owner) && strcmp(json_string_value(owner), id) == 0;
-  json_decref(labels);
-  return held ? rt->ops->claim_free(rt, hash, err) : 0;
-}
-
-static int remove_container(struct cli *c, struct jobs *j, const struct job_info *info, struct error *err) {
-  struct runtime *rt = j->engine.rt;
-  bool live = state_live(&info->state), force = option_flag(&c->opts, OPT_FORCE);
-  if (live && !force) {
-    say("job %s: it is running: refused; stop it first, or use --force", info->id);
-    return REFUSED;
-  }
-  if (!live) { /* its outcome may still be owed to the history */
-    int settled = settle_one(rt, j->engine.loop, j->history, info, true, "jobs rm", err);
-    if (settled == 1) return 0;
-    if (settled < 0) return -1;
-  }
-  return rt->ops->remove(rt, info->container, live, err);
-}
-
-/* The container is gone already; its key may still be held. */
-static int remove_recorded(struct jobs *j, const char *word, struct error *err) {
-  json_t *intent = NULL, *outcome = NULL;
-  struct error missing = *err;
-  if (!j->history || history_find(j->history, word, &intent, &outcome, err) < 0 || !(outcome || intent)) {
-    if (err->kind != ERR_USAGE) *err = missing;
-    return -1;
-  }
-  const json_t *line = outcome ? outcome : intent;
-  const char *id = json_str(line, "id"), *once = json_str(line, "once");
-  const char *apps[] = {json_str(line, "app"), json_str(intent, "app"), json_str(line, "release.name"),
-                        json_str(line, "target.name"), json_str(line, "release.image")};
-  int result = 0;
-  for (size_t i = 0; once && id && i < ARRAY_LEN(apps) && result == 0; i++) {
-    char hash[65];
-    if (!apps[i]) continue;
-    lock_once_hash(apps[i], once, hash);
-    result = free_key(j, id, hash, err);
-  }
-  json_decref(intent);
-  json_decref(outcome);
-  return result;
-}
-
-static int rm_one(struct cli *c, struct jobs *j, const char *word) {
-  struct error err = ERROR_INIT;
-  const struct job_info *info;
-  int result;
-  if (jobs_find(j, word, &info, &err) < 0) {
-    result = err.kind == ERR_MISSING ? remove_recorded(j, word, &err) : -1;
-  } else {
-    result = remove_container(c, j, info, &err);
-    if (result == 0 && info->once) result = free_key(j, info->id, info->once, &err);
-  }
-  return result < 0 ? say_fault(&err) : result;
-}
-
-static int each_job(struct cli *c, int (*one)(struct cli *, struct jobs *, const char *)) {
+int jobs_each(struct cli *c, job_fn *one) {
   struct jobs j = {0};
   struct error err = ERROR_INIT;
   int status = 0;
@@ -146,11 +82,7 @@ static int each_job(struct cli *c, int (*one)(struct cli *, struct jobs *, const
 }
 
 int cmd_jobs_stop(struct cli *c) {
-  return each_job(c, stop_one);
-}
-
-int cmd_jobs_rm(struct cli *c) {
-  return each_job(c, rm_one);
+  return jobs_each(c, stop_one);
 }
 
 /* The record of this machine in the form of --result; an intent without outcome is unknown so far. */

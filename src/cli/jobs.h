@@ -27,4 +27,7 @@ json_t *jobs_json(const struct job_list *list, int64_t now_ns);
 /* The id of a job that this machine's history knows, when the engine does not have it (any more); for free().
  */
 char *jobs_recorded_id(struct jobs *j, const char *word);
+/* For every word of the command line, over one connection; the last status that is not 0. */
+typedef int job_fn(struct cli *c, struct jobs *j, const char *word);
+int jobs_each(struct cli *c, job_fn *one);
 #endif
