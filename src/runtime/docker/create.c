@@ -46,8 +46,9 @@ static int read_created(const struct http_response *r, char **ret_id, struct err
   if (!id) return error_set(err, ERR_LOST, "create failed: the engine's answer has no Id");
   size_t i;
   json_t *warning;
-  json_array_foreach(json_at(answer, "Warnings"), i, warning)
-      trace(TRACE_RUNTIME, "create: %s", json_string_value(warning));
+  json_array_foreach(json_at(answer, "Warnings"), i, warning) {
+    trace(TRACE_RUNTIME, "create: %s", json_string_value(warning));
+  }
   *ret_id = xstrdup(id);
   return 0;
 }
@@ -74,8 +75,9 @@ int docker_complete(struct runtime *rt, const struct prepared *p, const char *id
   struct docker *d = (struct docker *)rt;
   size_t i;
   json_t *entry;
-  json_array_foreach(json_at(p->private_parts, "connect"), i,
-                     entry) if (connect_network(d, id, entry, err) < 0) return -1;
+  json_array_foreach(json_at(p->private_parts, "connect"), i, entry) {
+    if (connect_network(d, id, entry, err) < 0) return -1;
+  }
   return docker_late_copy(d, p, id, err);
 }
 
@@ -100,7 +102,8 @@ int docker_find(struct runtime *rt, const char *job_id, char **ret_id, struct er
   CLEANUP_FREE char *escaped = http_escape(text);
   CLEANUP_FREE char *path = xprintf("/containers/json?all=1&filters=%s", escaped);
   CLEANUP_JSON json_t *list = NULL;
-  if (docker_json((struct docker *)rt, path, &list, err) < 0) return -1;
+  if (docker_json_as((struct docker *)rt, path, "looking for the job's container failed", &list, err) < 0)
+    return -1;
   const char *id = json_str(json_array_get(list, 0), "Id");
   if (!id) return error_set(err, ERR_MISSING, "job %s: no container on the engine", job_id);
   *ret_id = xstrdup(id);

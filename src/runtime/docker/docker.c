@@ -64,20 +64,24 @@ int docker_call(struct docker *d, const char *method, const char *path, json_t *
   return docker_request(d, &req, ret, err);
 }
 
-int docker_json(struct docker *d, const char *path, json_t **ret, struct error *err) {
+int docker_json_as(struct docker *d, const char *path, const char *what, json_t **ret, struct error *err) {
   struct http_response r;
-  if (docker_call(d, "GET", path, NULL, false, CALL_LIMIT_MS, &r, err) < 0) return -1;
-  int len = (int)strcspn(path, "?");
-  CLEANUP_FREE char *what = xprintf("GET %.*s", len, path);
+  if (docker_call(d, "GET", path, NULL, false, CALL_LIMIT_MS, &r, err) < 0)
+    return error_prefix(err, "%s", what);
   json_t *j = NULL;
   if (r.status != 200)
     docker_fault(&r, what, err);
   else if (!(j = json_parse(r.body.data ? r.body.data : "", r.body.len, err)))
-    error_prefix(err, "the engine's answer to %s", what);
+    error_prefix(err, "%s: the engine's answer", what);
   http_response_done(&r);
   if (!j) return -1;
   *ret = j;
   return 0;
+}
+
+int docker_json(struct docker *d, const char *path, json_t **ret, struct error *err) {
+  CLEANUP_FREE char *what = xprintf("GET %.*s", (int)strcspn(path, "?"), path);
+  return docker_json_as(d, path, what, ret, err);
 }
 
 /* The engine's own words: {"message": ...}, else the text as it came. For free(). */
@@ -143,7 +147,7 @@ static int negotiate(struct docker *d, const struct http_response *r, struct err
 /* Only after contact was lost does it matter whether containers outlive the engine. */
 static int look_live_restore(struct docker *d, struct error *err) {
   CLEANUP_JSON json_t *info = NULL;
-  if (docker_json(d, "/info", &info, err) < 0) return -1;
+  if (docker_json_as(d, "/info", "asking the engine for its settings failed", &info, err) < 0) return -1;
   d->info.live_restore = json_is(info, "LiveRestoreEnabled");
   return 0;
 }

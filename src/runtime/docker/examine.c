@@ -57,8 +57,10 @@ static void examine_info(struct docker *d, const json_t *info, struct strv *fact
   examine_clock(d, facts, findings);
   size_t i;
   json_t *warning;
-  json_array_foreach(json_at(info, "Warnings"), i, warning) if (json_is_string(warning))
+  json_array_foreach(json_at(info, "Warnings"), i, warning) {
+    if (json_is_string(warning))
       strv_take(findings, xprintf("the engine says: %s", json_string_value(warning)));
+  }
 }
 
 /* Endpoints with authorization plug-ins may allow a ping and nothing else: look whether containers may be
@@ -82,7 +84,7 @@ static int examine_permission(struct docker *d, struct strv *facts, struct strv 
 int docker_examine(struct runtime *rt, struct strv *ret_facts, struct strv *ret_findings, struct error *err) {
   struct docker *d = (struct docker *)rt;
   CLEANUP_JSON json_t *info = NULL;
-  if (docker_json(d, "/info", &info, err) < 0) return -1;
+  if (docker_json_as(d, "/info", "asking the engine for its settings failed", &info, err) < 0) return -1;
   d->info.live_restore = json_is(info, "LiveRestoreEnabled");
   examine_info(d, info, ret_facts, ret_findings);
   return examine_permission(d, ret_facts, ret_findings, err);

@@ -12,8 +12,9 @@
 static json_t *own_labels(const json_t *inspect) {
   json_t *labels = json_object(), *value;
   const char *key;
-  json_object_foreach(json_at(inspect, "Config.Labels"), key, value) if (!strncmp(key, "run-once.", 9))
-      json_object_set(labels, key, value);
+  json_object_foreach(json_at(inspect, "Config.Labels"), key, value) {
+    if (!strncmp(key, "run-once.", 9)) json_object_set(labels, key, value);
+  }
   return labels;
 }
 
@@ -28,15 +29,18 @@ static char *shown_command(const json_t *inspect) {
   size_t i;
   json_t *word;
   buf_init(&text, 4u << 20);
-  json_array_foreach(json_at(inspect, "Config.Cmd"), i, word) if (json_is_string(word))(void)
-      buf_printf(&text, "%s%s", text.len ? " " : "", json_string_value(word));
+  json_array_foreach(json_at(inspect, "Config.Cmd"), i, word) {
+    if (json_is_string(word)) (void)buf_printf(&text, "%s%s", text.len ? " " : "", json_string_value(word));
+  }
   return buf_take(&text);
 }
 
 static void add_words(const json_t *words, struct strv *ret) {
   size_t i;
   json_t *word;
-  json_array_foreach(words, i, word) if (json_is_string(word)) strv_add(ret, json_string_value(word));
+  json_array_foreach(words, i, word) {
+    if (json_is_string(word)) strv_add(ret, json_string_value(word));
+  }
 }
 
 static void read_job(const json_t *inspect, struct job_info *ret) {
@@ -66,8 +70,9 @@ static void read_job(const json_t *inspect, struct job_info *ret) {
 static int inspect_job(struct docker *d, const char *id, struct job_info *ret, struct error *err) {
   CLEANUP_FREE char *escaped = http_escape(id);
   CLEANUP_FREE char *path = xprintf("/containers/%s/json", escaped);
+  CLEANUP_FREE char *what = xprintf("looking at container %s failed", id);
   CLEANUP_JSON json_t *inspect = NULL;
-  if (docker_json(d, path, &inspect, err) < 0) return -1;
+  if (docker_json_as(d, path, what, &inspect, err) < 0) return -1;
   read_job(inspect, ret);
   return 0;
 }
@@ -78,7 +83,7 @@ int docker_jobs(struct runtime *rt, bool ended_only, struct job_list *ret, struc
   CLEANUP_FREE char *path = xprintf("/containers/json?all=1&filters=%s", filters);
   CLEANUP_JSON json_t *list = NULL;
   struct job_list jobs = {0};
-  if (docker_json(d, path, &list, err) < 0) return -1;
+  if (docker_json_as(d, path, "listing jobs failed", &list, err) < 0) return -1;
   jobs.jobs = xcalloc(json_array_size(list) + 1, sizeof *jobs.jobs);
   for (size_t i = 0; i < json_array_size(list); i++) {
     struct error fault = ERROR_INIT;

@@ -6,6 +6,9 @@
 /* The engine's words of an answer that is no success, one line, never empty; for free(). */
 char *docker_words(const struct http_response *r);
 
+/* docker_json() whose complaints begin with `what` ("reading the state failed"). */
+int docker_json_as(struct docker *d, const char *path, const char *what, json_t **ret, struct error *err);
+
 /* pull.c */
 int docker_pull(struct runtime *rt, const struct settings *s, const char *image,
                 const struct pull_progress *pp, struct error *err);
