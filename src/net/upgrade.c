@@ -172,13 +172,30 @@ static void destroy(struct upgrade *u) {
   free(u);
 }
 
+/* OpenSSL's object; there only once curl_easy_send() was used. */
+static SSL *tls_object(struct upgrade *u) {
+  struct curl_tlssessioninfo *info = NULL;
+  if (curl_easy_getinfo(u->transfer.easy, CURLINFO_TLS_SSL_PTR, &info) || !info) return NULL;
+  return info->internals;
+}
+
+/* libcurl 7.88 takes a TCP end without close_notify for an orderly one: an attacker's or a proxy's cut. */
+static bool was_cut(struct upgrade *u) {
+  SSL *ssl = u->tls ? tls_object(u) : NULL;
+  return ssl && !(SSL_get_shutdown(ssl) & SSL_RECEIVED_SHUTDOWN);
+}
+
 static void tell_end(struct upgrade *u, CURLcode rc, int os) {
   struct error err = ERROR_INIT;
-  const char *why = os ? strerror(os) : u->text[0] ? u->text : curl_easy_strerror(rc);
+  bool cut = !rc && was_cut(u);
+  const char *why = os           ? strerror(os)
+                    : cut        ? "closed without TLS's close_notify"
+                    : u->text[0] ? u->text
+                                 : curl_easy_strerror(rc);
   u->ended = true;
   watch_set(u->watch, 0);
-  trace(TRACE_NET, "attached stream ended: %s", rc || os ? why : "in order");
-  if (rc || os)
+  trace(TRACE_NET, "attached stream ended: %s", rc || cut ? why : "in order");
+  if (rc || cut)
     error_set(&err, ERR_LOST, "the attached stream from %s broke: %s", http_client_endpoint(u->client)->text,
               why);
   if (u->h.on_end) u->h.on_end(u->data, err.kind ? &err : NULL);
@@ -243,10 +260,8 @@ static int shut_now(struct upgrade *u) {
   u->shut = true;
   if (!u->tls) return shutdown(u->fd, SHUT_WR);
   /* close_notify and no more: SHUT_WR below TLS would look like an attack to the peer. */
-  struct curl_tlssessioninfo *info = NULL;
-  if (curl_easy_getinfo(u->transfer.easy, CURLINFO_TLS_SSL_PTR, &info) || !info || !info->internals)
-    return -1;
-  return SSL_shutdown(info->internals) < 0 ? -1 : 0;
+  SSL *ssl = tls_object(u);
+  return ssl && SSL_shutdown(ssl) >= 0 ? 0 : -1;
 }
 
 static void write_turn(struct upgrade *u) {
