@@ -176,6 +176,12 @@ static void networks_of_settings_replace(void **state) {
   expect(&c, "HostConfig.NetworkMode", "\"aa\"");
   expect_json(c.p.private_parts, "connect", "[{\"network\":\"bb\",\"name\":\"two\",\"config\":{}}]");
   expect_json(c.p.plan, "networks", "[\"one\",\"two\"]");
+  c.f.api_minor = 44;
+  json_array_insert_new(c.networks, 0, json_string("bridge"));
+  build(&c);
+  expect(&c, "HostConfig.NetworkMode", "\"bridge\"");
+  expect(&c, "NetworkingConfig.EndpointsConfig",
+         "{\"bridge\":{},\"one\":{\"NetworkID\":\"aa\"},\"two\":{\"NetworkID\":\"bb\"}}");
   json_array_append_new(c.networks, json_string("host"));
   build_fails(&c, ERR_CONFIG, "network 'host' failed: it cannot be combined with other networks");
   json_array_clear(c.networks);

@@ -60,6 +60,7 @@ static json_t *endpoint_config(const json_t *endpoint, const char *id) {
   for (size_t i = 0; i < ARRAY_LEN(kept); i++) {
     json_t *value = json_at(endpoint, kept[i]);
     bool nothing = !value || (json_is_array(value) && json_array_size(value) == 0) ||
+                   (json_is_object(value) && json_object_size(value) == 0) ||
                    (json_is_integer(value) && json_integer_value(value) == 0);
     if (!nothing) json_object_set_new(config, kept[i], json_deep_copy(value));
   }
@@ -94,7 +95,8 @@ static void join(struct clone *c, struct joined *j, const char *name, const char
   if (primary && is_default_bridge(name)) {
     set_mode(c, "bridge");
     json_object_del(config, "NetworkID");
-    if (json_object_size(config))
+    /* Once another network is named beside it, the engine takes no default for granted. */
+    if (many || json_object_size(config))
       json_object_set_new(j->endpoints, "bridge", config);
     else
       json_decref(config);
