@@ -42,6 +42,6 @@ struct interrupt loop_set_interrupt(struct loop *loop, struct interrupt i);
 enum error_kind loop_interrupted(struct loop *loop, struct error *err);
 
 /* After an engine restart every pooled connection is dead (curl #10646): throws them away. No exchange may be
- * under way. */
+ * under way and no upgraded connection open: it would be closed under its owner's feet. */
 void loop_drop_connections(struct loop *loop);
 #endif

@@ -4,24 +4,18 @@
  *
  * A rule begins in column 0, its directives are indented; '#' lines are comments:
  *
- *     METHOD PATTERN [xN]     METHOD may be *; PATTERN is fnmatch(3) on path and query without /vN.NN.
- *                             The first rule that matches is taken; xN: only the first N times.
- *     status N                default 200
- *     header NAME: VALUE      one more line of the head
- *     body TEXT               head with Content-Length, TEXT and a newline (as engines write JSON), verbatim
- *     body @FILE              the same with the exact bytes of FILE
- *     head                    head of a chunked answer now, chunks later
- *     chunk TEXT              a chunk: TEXT and a newline, verbatim; the last one is added at the rule's end
- *     upgrade                 101 UPGRADED; the connection ends with the rule
- *     frame N TEXT            docker frame of stream N; \n \r \t \\ \0 \xHH are understood
- *     raw TEXT                bytes as they are, the same escapes; no head is added
- *     split N                 from here on N bytes at a time, 1 ms apart; 0: off
- *     sleep MS
- *     save VAR KEY            VAR = "KEY":"..." of the request's body or KEY=... of its query; every text may
- *                             use ${VAR} from then on, in any connection
- *     readeof                 reads to the peer's half-close; one line of LOG: INPUT N TEXT
- *     hang, stall             nothing more until the peer closes
- *     cut                     closes at once
+ *     METHOD PATTERN [xN]     METHOD may be *, GET is for HEAD as well; PATTERN is fnmatch(3) on path and
+ * query without /vN.NN. The first rule that matches is taken; xN: only the first N times. status N default
+ * 200 header NAME: VALUE      one more line of the head body TEXT               head with Content-Length,
+ * TEXT and a newline (as engines write JSON), verbatim body @FILE              the same with the exact bytes
+ * of FILE head                    head of a chunked answer now, chunks later chunk TEXT              a chunk:
+ * TEXT and a newline, verbatim; the last one is added at the rule's end upgrade                 101 UPGRADED;
+ * the connection ends with the rule frame N TEXT            docker frame of stream N; \n \r \t \\ \0 \xHH are
+ * understood raw TEXT                bytes as they are, the same escapes; no head is added split N from here
+ * on N bytes at a time, 1 ms apart; 0: off sleep MS save VAR KEY            VAR = "KEY":"..." of the
+ * request's body or KEY=... of its query; every text may use ${VAR} from then on, in any connection readeof
+ * reads to the peer's half-close; one line of LOG: INPUT N TEXT hang, stall             nothing more until
+ * the peer closes cut                     closes at once
  *
  * A rule without an answer answers with an empty body; no rule: 404 {"message":"not scripted: METHOD PATH"}.
  */
@@ -354,7 +348,8 @@ static const struct rule *find_rule(const char *method, const char *path) {
   if (p[0] == '/' && p[1] == 'v' && isdigit((unsigned char)p[2])) p += 1 + strcspn(p + 1, "/");
   for (int i = 0; i < n_rules; i++) {
     const struct rule *r = &rules[i];
-    if (strcmp(r->method, "*") && strcmp(r->method, method)) continue;
+    bool head = !strcmp(method, "HEAD") && !strcmp(r->method, "GET");
+    if (strcmp(r->method, "*") && strcmp(r->method, method) && !head) continue;
     if (fnmatch(r->pattern, p, 0)) continue;
     if (r->limit && __sync_fetch_and_add(&shared->used[i], 1) >= r->limit) continue;
     return r;
