@@ -1,24 +1,31 @@
+/* clang-format off */
 /* A scripted engine for wire tests:  fakeengine SOCKET SCRIPT LOG
- * Listens on the Unix socket SOCKET (it appears when connecting works) and answers by SCRIPT until killed.
- * Every request is one line of LOG: METHOD PATH BODY (path as sent, newlines of the body as \n).
+ * Listens on the Unix socket SOCKET (it appears once connecting works) and answers by SCRIPT until killed. Every
+ * request is one line of LOG: METHOD PATH BODY (path as sent, newlines of the body as \n).
+ * A rule begins in column 0, its directives are indented; '#' begins a comment line. With examples:
+ * tests/wire/README.md.
  *
- * A rule begins in column 0, its directives are indented; '#' lines are comments:
+ *   METHOD PATTERN [xN]  METHOD may be *, GET is for HEAD as well; PATTERN is fnmatch(3) on path and query
+ *                        without /vN.NN. The first rule that matches is taken; xN: only the first N times.
+ *   status N             default 200
+ *   header NAME: VALUE   one more line of the head
+ *   body TEXT            head with Content-Length, TEXT and a newline (as engines write JSON), verbatim
+ *   body @FILE           the same with the exact bytes of FILE
+ *   head                 head of a chunked answer now, chunks later
+ *   chunk TEXT           a chunk: TEXT and a newline, verbatim; the last one is added at the rule's end
+ *   upgrade              101 UPGRADED; the connection ends with the rule
+ *   frame N TEXT         docker frame of stream N; \n \r \t \\ \0 \xHH are understood
+ *   raw TEXT             bytes as they are, the same escapes; no head is added
+ *   split N              from here on N bytes at a time, 1 ms apart; 0: off
+ *   sleep MS             waits
+ *   save VAR KEY         VAR = "KEY":"..." of the request's body or KEY=... of its query; every text may use
+ *                        ${VAR} from then on, in any connection
+ *   readeof              reads to the peer's half-close; one line of LOG: INPUT N TEXT
+ *   hang, stall          nothing more until the peer closes
+ *   cut                  closes at once
  *
- *     METHOD PATTERN [xN]     METHOD may be *, GET is for HEAD as well; PATTERN is fnmatch(3) on path and
- * query without /vN.NN. The first rule that matches is taken; xN: only the first N times. status N default
- * 200 header NAME: VALUE      one more line of the head body TEXT               head with Content-Length,
- * TEXT and a newline (as engines write JSON), verbatim body @FILE              the same with the exact bytes
- * of FILE head                    head of a chunked answer now, chunks later chunk TEXT              a chunk:
- * TEXT and a newline, verbatim; the last one is added at the rule's end upgrade                 101 UPGRADED;
- * the connection ends with the rule frame N TEXT            docker frame of stream N; \n \r \t \\ \0 \xHH are
- * understood raw TEXT                bytes as they are, the same escapes; no head is added split N from here
- * on N bytes at a time, 1 ms apart; 0: off sleep MS save VAR KEY            VAR = "KEY":"..." of the
- * request's body or KEY=... of its query; every text may use ${VAR} from then on, in any connection readeof
- * reads to the peer's half-close; one line of LOG: INPUT N TEXT hang, stall             nothing more until
- * the peer closes cut                     closes at once
- *
- * A rule without an answer answers with an empty body; no rule: 404 {"message":"not scripted: METHOD PATH"}.
- */
+ * A rule without an answer answers with an empty body; no rule: 404 {"message":"not scripted: METHOD PATH"}. */
+/* clang-format on */
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
