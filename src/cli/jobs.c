@@ -58,6 +58,8 @@ static int stop_one(struct cli *c, struct jobs *j, const char *word) {
   struct runtime *rt = j->engine.rt;
   if (jobs_find(j, word, &info, &err) < 0) return say_fault(&err);
   if (!state_live(&info->state)) return 0;
+  struct error unsaid = ERROR_INIT; /* the stop itself tells what is wrong */
+  (void)rt->ops->signal(rt, info->container, JOB_STOP_NOTICE, &unsaid);
   if (rt->ops->stop(rt, info->container, option_number(&c->opts, OPT_STOP_GRACE, GRACE_DEFAULT_MS), &err) ==
           0 ||
       err.kind == ERR_MISSING)

@@ -156,7 +156,7 @@ void job_conclude(struct job *j) {
   drain(j);
   job_phase(j, PHASE_DRAIN);
   gather(j);
-  if (o->verdict != VERDICT_DETACHED) verdict_decide(&j->ev, o);
+  if (!j->left || o->verdict != VERDICT_DETACHED) verdict_decide(&j->ev, o);
   if (j->left && !j->unattended) { /* the guardian goes on, records and removes */
     atomic_store(&j->ledger->handed_over, !j->sig.hangup);
     job_publish(j);

@@ -43,6 +43,10 @@ struct job_request {
   const char *version; /* of run-once, for the label */
 };
 
+/* `jobs stop` sends this signal first, from whatever machine: ignored by default, but whoever looks after the
+ * job sees it in the engine's events and knows that the stop behind it was asked for through run-once. */
+#define JOB_STOP_NOTICE 23 /* URG, by Linux's numbers: the engine's */
+
 /* Says one line on stderr as "run-once: ..." (respecting quiet is the caller's); job/ prints only through
  * this. */
 typedef void say_fn(void *data, const char *line);

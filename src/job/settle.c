@@ -51,14 +51,19 @@ static bool may_settle(struct runtime *rt, const struct job_info *i, bool now) {
 /* The events the engine remembers: kills by anyone, and whether it remembers the start at all. */
 struct memory {
   bool start, kill;
+  bool asked; /* `jobs stop`: what follows is ours */
   int signal;
 };
 static void on_event(void *data, enum runtime_event e, int signo, int64_t time_ns) {
   struct memory *m = data;
   (void)time_ns;
   if (e == EVENT_START) m->start = true;
-  if (e == EVENT_STOP) m->kill = true;
-  if (e == EVENT_KILL) m->kill = true, m->signal = signo;
+  if (e == EVENT_KILL && signo == JOB_STOP_NOTICE)
+    m->asked = true;
+  else if (e == EVENT_KILL)
+    m->kill = true, m->signal = signo;
+  else if (e == EVENT_STOP)
+    m->kill = true;
 }
 
 static struct memory remembered(struct runtime *rt, struct loop *loop, const char *id) {
@@ -110,6 +115,7 @@ static void decide(struct runtime *rt, struct loop *loop, const struct job_info 
   struct memory m = remembered(rt, loop, i->id);
   struct evidence e = {
       .state_read = true, .state = i->state, .outside_kill = m.kill, .outside_signal = m.signal};
+  e.our_stop = m.asked && m.kill;
   e.input_forwarded = i->open_stdin && !i->tty; /* whether its input was whole, nobody knows any more */
   e.input_cut = e.input_forwarded;
   e.engine_restarted = !m.start && i->state.exit_code == 0;

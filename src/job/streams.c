@@ -40,6 +40,15 @@ static void note_kill(struct job *j, int signo) {
     j->ours[signo]--;
     return;
   }
+  if (signo == JOB_STOP_NOTICE) {
+    j->stop_asked = true;
+    return;
+  }
+  if (j->stop_asked) {
+    j->ev.our_stop = true;
+    atomic_store(&j->ledger->our_stop, true);
+    return;
+  }
   if (j->ev.outside_kill) return;
   j->ev.outside_kill = true;
   j->ev.outside_signal = signo;
