@@ -290,6 +290,26 @@ static void no_values_in_the_plan(void **state) {
   case_done(&c);
 }
 
+static void late_files(void **state) {
+  (void)state;
+  struct clone_case c;
+  case_init(&c);
+  c.f.unread = "/srv/shop/compose.yaml";
+  json_t *late = json_pack("[{s:s, s:[s, s], s:[]}]", "path", "/run/secrets", "files", "/run/secrets/db",
+                           "/run/secrets/key", "skip");
+  c.f.late = late;
+  build(&c);
+  expect_json(c.p.plan, "copied_files", "[\"/run/secrets/db\",\"/run/secrets/key\"]");
+  assert_true(json_equal(json_at(c.p.private_parts, "late"), late));
+  assert_string_equal(json_str(c.p.private_parts, "source_id"), json_str(c.source, "Id"));
+  assert_true(
+      list_has(json_at(c.p.plan, "checked"), NULL,
+               "not checked: Compose's configs with content:, because /srv/shop/compose.yaml cannot be "
+               "read on this machine"));
+  json_decref(late);
+  case_done(&c);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(streams_and_command),
@@ -305,6 +325,7 @@ int main(void) {
       cmocka_unit_test(only_an_image),
       cmocka_unit_test(bad_commands),
       cmocka_unit_test(no_values_in_the_plan),
+      cmocka_unit_test(late_files),
   };
   return RUN_TESTS(tests);
 }

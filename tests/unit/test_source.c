@@ -160,7 +160,10 @@ static void compose_targets(void **state) {
       "{s:{s:{s:s, s:s}}, s:[{s:s}]}", "Config", "Labels", "com.docker.compose.project.config_files", files,
       "com.docker.compose.service", "web", "Mounts", "Destination", "/run/secrets/db");
   struct strv t = {0};
-  late_targets(source, &t);
+  char *unread = NULL;
+  late_targets(source, &t, &unread);
+  assert_string_equal(unread, "/nonexistent.yaml");
+  free(unread);
   assert_int_equal(t.n, 4);
   assert_string_equal(t.v[0], "/run/secrets");
   assert_string_equal(t.v[1], "/plain");

@@ -16,6 +16,7 @@ struct facts {
   const json_t *networks;  /* of settings.networks in that order: {"Id", "Name"}, or a string: a mode */
   const json_t *renewed;   /* source networks made anew under their name: {NAME: new id}; may be NULL */
   const json_t *late;      /* files to copy, as in private_parts; may be NULL */
+  const char *unread;      /* a Compose file of the source that this machine cannot read; NULL: none */
   int api_minor;
 };
 

@@ -30,11 +30,24 @@ static json_t *entry_for(const json_t *list, const char *target) {
   return NULL;
 }
 
+/* Did --volume name options for this target? SOURCE:TARGET:OPTIONS */
+static bool asked_in_binds(const struct clone *c, const char *target) {
+  size_t i, n = strlen(target);
+  json_t *bind;
+  json_array_foreach(json_at(c->f->source, "HostConfig.Binds"), i, bind) {
+    const char *text = json_string_value(bind), *colon = text ? strchr(text, ':') : NULL;
+    if (colon && !strncmp(colon + 1, target, n) && colon[1 + n] == ':') return true;
+  }
+  return false;
+}
+
 /* The application would lose a volume that somebody relabels for the copy. */
 static void mode_words(struct clone *c, json_t *entry, const char *mode, bool volume) {
   CLEANUP_FREE char *words = xstrdup(mode ? mode : "");
   const char *target = json_str(entry, "Target");
   char *save = NULL;
+  /* The engine says "z" of every volume that came without options. */
+  if (volume && !strcmp(words, "z") && !asked_in_binds(c, target)) return;
   for (char *w = strtok_r(words, ",", &save); w; w = strtok_r(NULL, ",", &save)) {
     if (!strcmp(w, "z") || !strcmp(w, "Z") || !strcmp(w, "U"))
       plan_dropped(c, "it would take the volume from the application", "mount option %s of %s", w, target);

@@ -85,19 +85,22 @@ static int look_at(struct docker *d, const json_t *source, const char *path, jso
   return rc;
 }
 
-int late_find(struct docker *d, const json_t *source, json_t **ret, struct error *err) {
+int late_find(struct docker *d, const json_t *source, json_t **ret, char **ret_unread, struct error *err) {
   json_t *late = json_array();
   struct strv targets;
   int rc = 0;
   strv_init(&targets);
-  late_targets(source, &targets);
+  CLEANUP_FREE char *unread = NULL;
+  late_targets(source, &targets, &unread);
   for (size_t i = 0; rc == 0 && i < targets.n; i++) rc = look_at(d, source, targets.v[i], late, err);
   strv_done(&targets);
-  if (rc < 0)
+  if (rc < 0) {
     json_decref(late);
-  else
-    *ret = late;
-  return rc;
+    return -1;
+  }
+  *ret = late;
+  *ret_unread = TAKE(unread);
+  return 0;
 }
 
 struct copying {

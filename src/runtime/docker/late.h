@@ -6,12 +6,13 @@
 #include "runtime/docker/docker.h"
 
 /* Looks only. *ret: [{"path", "files": [..], "skip": [..]}] as in private_parts (a new reference; [] when
- * there is nothing). ERR_CONFIG naming the files when they cannot be read. */
-int late_find(struct docker *d, const json_t *source, json_t **ret, struct error *err);
+ * there is nothing). *ret_unread: as below. ERR_CONFIG naming the files when they cannot be read. */
+int late_find(struct docker *d, const json_t *source, json_t **ret, char **ret_unread, struct error *err);
 
 /* Pure: where Compose puts such files, by the Compose files that the source's labels name, as far as they can
- * be read on this machine. "/run/secrets" always comes first. */
-void late_targets(const json_t *source, struct strv *ret);
+ * be read on this machine. "/run/secrets" always comes first. *ret_unread is the first of these files that
+ * cannot be read here (for free()), NULL: none. */
+void late_targets(const json_t *source, struct strv *ret, char **ret_unread);
 /* Is path, or a folder above it, a mount of the source? Such files are shared, not copied. */
 bool late_is_mounted(const json_t *source, const char *path);
 #endif

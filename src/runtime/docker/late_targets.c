@@ -61,11 +61,12 @@ static void add_list(const struct yaml *service, const struct yaml *definitions,
   }
 }
 
-static void add_file(const char *path, const char *service_name, struct strv *ret) {
+/* Answers whether the file could be read. */
+static bool add_file(const char *path, const char *service_name, struct strv *ret) {
   struct error ignored = ERROR_INIT;
   struct stat st;
   struct buf text;
-  if (*path != '/' || stat(path, &st) < 0 || !S_ISREG(st.st_mode)) return;
+  if (*path != '/' || stat(path, &st) < 0 || !S_ISREG(st.st_mode)) return false;
   buf_init(&text, LIMIT_RELEASE_FILE);
   struct yaml *y = file_read(path, LIMIT_RELEASE_FILE, &text, &ignored) == 0 && text.len
                        ? yaml_parse(path, text.data, text.len, &ignored)
@@ -77,18 +78,21 @@ static void add_file(const char *path, const char *service_name, struct strv *re
     add_list(service, yaml_get(y, "configs"), "configs", "", ret);
     add_list(service, yaml_get(y, "secrets"), "secrets", SECRETS, ret);
   }
+  bool read = y != NULL;
   yaml_tree_free(y);
   buf_done(&text);
+  return read;
 }
 
-void late_targets(const json_t *source, struct strv *ret) {
+void late_targets(const json_t *source, struct strv *ret, char **ret_unread) {
   const json_t *labels = json_at(source, "Config.Labels");
   const char *files = json_string_value(json_object_get(labels, LABEL_COMPOSE_FILES));
   const char *service = json_string_value(json_object_get(labels, LABEL_COMPOSE_SERVICE));
   strv_add(ret, SECRETS);
+  *ret_unread = NULL;
   if (!files || !service) return;
   CLEANUP_FREE char *copy = xstrdup(files);
   char *save = NULL;
   for (char *path = strtok_r(copy, ",", &save); path; path = strtok_r(NULL, ",", &save))
-    add_file(path, service, ret);
+    if (!add_file(path, service, ret) && !*ret_unread) *ret_unread = xstrdup(path);
 }

@@ -165,6 +165,9 @@ static void show_late(struct clone *c) {
     json_array_foreach(json_at(entry, "files"), k, file)
         json_array_append(plan_list(c, "copied_files"), file);
   }
+  if (c->f->unread)
+    plan_checked(c, "not checked: Compose's configs with content:, because %s cannot be read on this machine",
+                 c->f->unread);
 }
 
 void plan_finish(struct clone *c, const struct prepared *p) {

@@ -7,11 +7,12 @@
 #include "runtime/docker/late.h"
 #include "runtime/docker/references.h"
 #include "runtime/docker/source.h"
-#include <string.h>
+#include <stdlib.h>
 
 struct found {
   json_t *source, *networks, *renewed, *late;
   struct images images;
+  char *unread;
 };
 
 static void found_done(struct found *f) {
@@ -20,6 +21,7 @@ static void found_done(struct found *f) {
   json_decref(f->renewed);
   json_decref(f->late);
   images_done(&f->images);
+  free(f->unread);
 }
 
 static int look_up(struct docker *d, const struct settings *s, struct found *f, struct strv *notes,
@@ -29,7 +31,7 @@ static int look_up(struct docker *d, const struct settings *s, struct found *f, 
   if (references_networks(d, s, &f->networks, err) < 0) return -1;
   if (f->source && !s->networks_set && references_source(d, f->source, &f->renewed, err) < 0) return -1;
   if (references_volumes(d, s, err) < 0) return -1;
-  return f->source ? late_find(d, f->source, &f->late, err) : 0;
+  return f->source ? late_find(d, f->source, &f->late, &f->unread, err) : 0;
 }
 
 int docker_prepare(struct runtime *rt, const struct settings *s, struct prepared *ret, struct error *err) {
@@ -47,6 +49,7 @@ int docker_prepare(struct runtime *rt, const struct settings *s, struct prepared
                           .networks = f.networks,
                           .renewed = f.renewed,
                           .late = f.late,
+                          .unread = f.unread,
                           .api_minor = d->api_minor};
     rc = clone_build(s, &facts, &made, err);
     if (rc == 0) {
