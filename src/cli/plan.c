@@ -30,7 +30,7 @@ json_t *plan_json(const struct invocation *inv, const struct prepared *p, const 
       plan, "runtime",
       json_pack("{s:s, s:s, s:s}", "kind", info->kind, "endpoint", info->endpoint, "version", info->version));
   json_object_set_new(
-      plan, "target",
+      plan, "from",
       json_pack("{s:s?, s:s?, s:s?}", "kind", p->target_kind, "name", p->target_name, "id", p->target_id));
   json_object_set_new(plan, "tty", json_boolean(s->tty));
   json_object_set_new(plan, "stdin", json_boolean(s->open_stdin));

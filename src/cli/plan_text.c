@@ -94,7 +94,7 @@ static const struct {
 /* Keys that have their line above, or belong to a list. */
 static bool shown(const char *key) {
   static const char *const known[] = {"release", "app",   "task",     "command", "argv",  "runtime",
-                                      "target",  "image", "image_id", "digest",  "user",  "workdir",
+                                      "from",    "image", "image_id", "digest",  "user",  "workdir",
                                       "tty",     "stdin", "lock",     "once",    "labels"};
   for (size_t i = 0; i < ARRAY_LEN(known); i++)
     if (strcmp(known[i], key) == 0) return true;
@@ -123,8 +123,8 @@ static void others(struct buf *out, const json_t *plan) {
 void plan_text(struct buf *out, const json_t *plan) {
   field(out, "release", json_str(plan, "release.name"));
   field(out, "source", json_str(plan, "release.source"));
-  const char *target = json_str(plan, "target.name"), *id = json_str(plan, "target.id");
-  if (target) buf_printf(out, "%-15s%s %s %.12s\n", "from", part(plan, "target.kind"), target, id ? id : "");
+  const char *target = json_str(plan, "from.name"), *id = json_str(plan, "from.id");
+  if (target) buf_printf(out, "%-15s%s %s %.12s\n", "from", part(plan, "from.kind"), target, id ? id : "");
   field(out, "application", json_str(plan, "app"));
   field(out, "image", json_str(plan, "release.image"));
   const char *image_id = json_str(plan, "release.image_id");

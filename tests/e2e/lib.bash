@@ -11,6 +11,7 @@
 #   status_is N
 #   result KEY               a field of the result file        outcome KEY, intent KEY    of the last such history line
 #   start_job [OPTION...] -- ARG..., end_job   the same in the background, once its container runs; then its $status
+#   make_image REF CHANGE...   the test image with a Dockerfile's ENV, LABEL, USER, ... lines, under that name
 #   nothing_left [SECONDS]   no container in any state, volume or network that was not there when the test began, or
 #                            was made by `source_container`, `make_volume`, `make_network`
 bats_require_minimum_version 1.5.0
@@ -59,6 +60,7 @@ teardown() {
   comm -13 "$BATS_TEST_TMPDIR/baseline" <(on_engine) | while read -r kind id _; do
     docker "$kind" rm "$id" >/dev/null 2>&1
   done
+  sed -n 's/^image //p' "$MADE" | sort -u | xargs -r docker rmi -f >/dev/null 2>&1
   return 0
 }
 
@@ -100,6 +102,13 @@ source_container() {
 }
 make_volume() { echo "volume $(docker volume create "$@")" >>"$MADE"; }
 make_network() { echo "network $(docker network create "$@")" >>"$MADE"; }
+
+make_image() {
+  local ref=$1 id
+  shift
+  id=$(printf '%s\n' "FROM $IMAGE" "$@" | DOCKER_BUILDKIT=0 docker build -q -t "$ref" - 2>/dev/null) || return
+  printf 'image %s\n' "$ref" "$id" >>"$MADE"
+}
 
 once() {
   status=0

@@ -27,7 +27,7 @@ static void says_what_would_run(void **state) {
       "web\",\"image\":\"shop:1\",\"image_id\":\"sha256:aa\","
       "\"digest\":null},\"argv\":[\"sh\",\"-c\",\"echo 'hi' $X\",\"\"],\"runtime\":{\"kind\":\"docker\","
       "\"version\":\"20.10\",\"endpoint\":\"unix:///"
-      "s\"},\"target\":{\"kind\":\"container\",\"name\":\"shop-web-1\","
+      "s\"},\"from\":{\"kind\":\"container\",\"name\":\"shop-web-1\","
       "\"id\":\"0123456789abcdef\"},\"tty\":false,\"stdin\":true,"
       "\"env\":[{\"name\":\"DB_URL\",\"origin\":\"compose/shop/web\"}],"
       "\"mounts\":[{\"type\":\"volume\",\"source\":\"data\",\"target\":\"/"
