@@ -38,7 +38,8 @@ int docker_claim(struct runtime *rt, const char *key_hash, json_t *labels, json_
                  struct error *err) {
   static const char what[] = "writing the once-record failed";
   CLEANUP_FREE char *name = volume_name(key_hash);
-  CLEANUP_JSON json_t *body = json_pack("{s:s, s:s, s:O*}", "Name", name, "Driver", "local", "Labels", labels);
+  CLEANUP_JSON json_t *body =
+      json_pack("{s:s, s:s, s:O*}", "Name", name, "Driver", "local", "Labels", labels);
   struct http_response r;
   if (docker_call((struct docker *)rt, "POST", "/volumes/create", body, false, CALL_MS, &r, err) < 0)
     return error_prefix(err, what);
