@@ -3,19 +3,12 @@
 #include "base/clock.h"
 #include "base/trace.h"
 #include "job/lock.h"
+#include "job/owed.h"
 #include "job/progress.h"
 #include "job/state.h"
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define CREATE_SEEN_MS 30000  /* a create in flight is not listed yet: how long its label is looked for */
-#define START_FLIGHT_MS 10000 /* after that a start is no longer in flight (experiments, section 2) */
-#define LOOK_AGAIN_MS 250
-
-static void pause_ms(struct job *j, int64_t ms) {
-  for (int64_t end = clock_ms() + ms, now; (now = clock_ms()) < end;) loop_step(j->loop, (int)(end - now));
-}
 
 static char *copy(const char *s) {
   return s && *s ? xstrdup(s) : NULL;
@@ -103,18 +96,30 @@ static void created(struct job *j) {
   ledger_word(j->ledger, WORD_CREATED);
 }
 
-/* The answer of create never came: the label is the client's own, so it can be found. */
-static int find_created(struct job *j, const struct error *why) {
+static struct owed owed_of(struct job *j, bool forward) {
+  struct owed o = {.rt = j->rt,
+                   .loop = j->loop,
+                   .job_id = j->o->id,
+                   .cid = xstrdup(j->cid),
+                   .reconnect_for = j->req->reconnect_for};
+  o.f.word = (enum word)atomic_load(&j->ledger->word);
+  o.f.forward = forward;
+  return o;
+}
+
+/* The answer of create never came: the label is the client's own, so it can be found. 0: found, go on. */
+static int settle_create(struct job *j, struct error *err) {
+  bool forward = err->kind == ERR_LOST || err->kind == ERR_TIMEOUT; /* else the user wants none of it */
   j->cleaning = true;
-  int64_t until = clock_ms() + CREATE_SEEN_MS;
-  do {
-    struct error ignored = ERROR_INIT;
-    if (!j->rt->ops->find(j->rt, j->o->id, &j->cid, &ignored)) break;
-    pause_ms(j, LOOK_AGAIN_MS);
-  } while (clock_ms() < until);
+  struct owed o = owed_of(j, forward);
+  enum action a = owed_run(&o);
   j->cleaning = false;
-  trace(TRACE_JOB, "create unanswered (%s): %s", why->text, j->cid ? "found by its label" : "not there");
-  return j->cid ? 0 : -1;
+  bool found = a == ACT_START;
+  if (found) j->cid = TAKE(o.cid);
+  j->create_doubt = a == ACT_LEAVE;
+  if (a == ACT_RECORD_NEVER) ledger_word(j->ledger, WORD_INTENT);
+  owed_done(&o);
+  return found ? j->rt->ops->complete(j->rt, &j->prepared, j->cid, err) : -1;
 }
 
 int job_create(struct job *j, struct error *err) {
@@ -127,36 +132,25 @@ int job_create(struct job *j, struct error *err) {
   bool doubtful = rc && !j->cid &&
                   (err->kind == ERR_LOST || err->kind == ERR_TIMEOUT || err->kind == ERR_CANCELLED ||
                    err->kind == ERR_DEADLINE_START);
-  if (doubtful && !find_created(j, err) && (err->kind == ERR_LOST || err->kind == ERR_TIMEOUT))
-    rc = j->rt->ops->complete(j->rt, &j->prepared, j->cid, err);
-  j->create_doubt = doubtful && !j->cid;
-  if (j->cid)
-    created(j);
-  else if (rc && !doubtful)
+  if (doubtful)
+    rc = settle_create(j, err);
+  else if (rc && !j->cid)
     ledger_word(j->ledger, WORD_INTENT);
+  if (j->cid) created(j);
   return rc;
 }
 
-/* Did it begin? By its own state, and in the end by a removal that cannot hit a running container. */
+/* The answer of start never came. 0: it began, or contact is lost and the run phase finds out. */
 static int settle_start(struct job *j, struct error *err) {
   struct error lost = *err;
-  int64_t until = clock_ms() + START_FLIGHT_MS;
-  do {
-    struct container_state st;
-    if (!j->rt->ops->state(j->rt, j->cid, &st, err)) {
-      if (st.status != STATE_CREATED || st.ever_started) return 0;
-    } else if (err->kind == ERR_MISSING) {
-      return error_set(err, ERR_ENGINE, "start failed: the container was removed by someone before it began");
-    }
-    pause_ms(j, LOOK_AGAIN_MS);
-  } while (clock_ms() < until);
-  struct error fence = ERROR_INIT;
-  if (!j->rt->ops->remove(j->rt, j->cid, false, &fence)) {
-    ledger_word(j->ledger, WORD_INTENT);
-    free(TAKE(j->cid));
-    return error_set(err, ERR_ENGINE, "start failed: no answer (%s); the command never began", lost.text);
-  }
-  return 0; /* it runs, or contact is lost: the run phase finds out which */
+  struct owed o = owed_of(j, true);
+  enum action a = owed_run(&o);
+  owed_done(&o);
+  if (a == ACT_RECORD_UNKNOWN) j->ev.removed_first = true;
+  if (a != ACT_RECORD_NEVER) return 0;
+  ledger_word(j->ledger, WORD_INTENT);
+  free(TAKE(j->cid));
+  return error_set(err, ERR_ENGINE, "start failed: no answer (%s); the command never began", lost.text);
 }
 
 int job_start(struct job *j, struct error *err) {

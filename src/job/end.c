@@ -4,12 +4,14 @@
 #include "base/trace.h"
 #include "job/guardian.h"
 #include "job/once.h"
+#include "job/owed.h"
 #include "job/state.h"
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#define STATE_TRIES_MS 2000 /* a state that is not terminal yet, right after wait has answered */
+#define REMOVE_RETRY_MS 3000 /* without contact at the very end */
+#define STATE_TRIES_MS 2000  /* a state that is not terminal yet, right after wait has answered */
 
 static void replace(char **to, const char *s) {
   free(*to);
@@ -75,7 +77,7 @@ static void record(struct job *j) {
           err.text, j->name);
 }
 
-static bool keeps(const struct job *j) {
+bool job_keeps(const struct job *j) {
   enum choice_keep k = j->req->keep;
   return k == KEEP_ALWAYS || (k == KEEP_ON_FAILURE && j->o->verdict != VERDICT_SUCCEEDED);
 }
@@ -96,20 +98,27 @@ int job_remove(struct job *j, struct error *err) {
   return rc;
 }
 
+/* What is owed once the outcome is written. Without contact the guardian goes on where we stop. */
 static void finish_container(struct job *j) {
-  struct error err = ERROR_INIT;
-  if (j->ev.removed_first) {
-    j->o->removed = true;
-  } else if (j->history_owed || !j->ev.state_read) {
-    return; /* owed: whoever settles needs it */
-  } else if (keeps(j) || j->keep_anyway) {
-    keep(j);
-  } else if (job_remove(j, &err)) {
-    job_say(j, "removing container %s failed: %s; it is removed by the next 'run-once jobs prune'", j->name,
-            err.text);
-    return;
-  }
-  ledger_word(j->ledger, WORD_DONE);
+  struct owed o = {.rt = j->rt,
+                   .loop = j->loop,
+                   .job_id = j->o->id,
+                   .cid = xstrdup(j->cid),
+                   .reconnect_for = REMOVE_RETRY_MS};
+  bool stays = job_keeps(j) || j->keep_anyway;
+  o.f = (struct facts){.word = WORD_RECORDED,
+                       .seen = j->ev.removed_first ? SEEN_ABSENT : SEEN_ENDED,
+                       .recorded = true,
+                       .keep = stays};
+  enum action a = owed_run(&o);
+  j->o->removed = o.f.seen == SEEN_ABSENT;
+  if (a == ACT_DONE && !j->o->removed) keep(j);
+  if (a == ACT_DONE)
+    ledger_word(j->ledger, WORD_DONE);
+  else
+    job_say(j, "removing container %s failed: %s; it is removed later, or by 'run-once jobs prune'", j->name,
+            o.fault.text);
+  owed_done(&o);
 }
 
 static void tell(struct job *j) {
@@ -157,14 +166,15 @@ void job_conclude(struct job *j) {
   job_phase(j, PHASE_DRAIN);
   gather(j);
   if (!j->left || o->verdict != VERDICT_DETACHED) verdict_decide(&j->ev, o);
-  if (j->left && !j->unattended) { /* the guardian goes on, records and removes */
-    atomic_store(&j->ledger->handed_over, !j->sig.hangup);
-    job_publish(j);
-    guardian_hand_over(j->guardian);
-  } else {
+  job_publish(j);
+  bool told = j->ev.state_read || j->ev.removed_first;
+  if (told && !j->left) {
     once_store(j);
     record(j);
-    finish_container(j);
+    if (!j->history_owed) finish_container(j);
+  } else {
+    atomic_store(&j->ledger->handed_over,
+                 j->left && !j->sig.hangup); /* the guardian goes on, records and removes */
   }
   job_phase(j, PHASE_REMOVE);
   tell(j);

@@ -159,10 +159,6 @@ void guardian_wake(struct guardian *g) {
   if (g && send(g->fd, &byte, 1, MSG_NOSIGNAL | MSG_DONTWAIT) < 0) errno = 0;
 }
 
-void guardian_hand_over(struct guardian *g) {
-  guardian_release(g);
-}
-
 void guardian_release(struct guardian *g) {
   if (g) fd_close(&g->fd);
 }

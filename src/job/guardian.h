@@ -23,8 +23,6 @@ struct guardian *guardian_fork(const struct guardian_task *t, struct error *err)
 void guardian_stream(struct guardian *g, int fd);
 /* Tells it to look at the ledger again: a deadline was set. */
 void guardian_wake(struct guardian *g);
-/* --detach, detach keys, lost terminal: what follows is the guardian's. */
-void guardian_hand_over(struct guardian *g);
 /* Ends our side; may be called twice. With WORD_DONE the guardian exits at once. The memory lives as long as
  * we do. */
 void guardian_release(struct guardian *g);

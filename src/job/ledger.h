@@ -33,6 +33,7 @@ struct ledger {
   bool input_forwarded;
   _Atomic bool input_complete;
   _Atomic bool our_stop;
+  _Atomic bool outside_kill; /* the launcher saw a kill that was not ours */
   int64_t stop_grace_ms;
   char stop_signal[24];
   int64_t deadline_at;                        /* clock_ms(); 0 none: --timeout */

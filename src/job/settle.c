@@ -6,6 +6,7 @@
 #include "base/trace.h"
 #include "job/live.h"
 #include "job/once.h"
+#include "job/owed.h"
 #include "job/spool.h"
 #include "job/state.h"
 #include "job/verdict.h"
@@ -131,16 +132,19 @@ void settle_outcome(struct runtime *rt, struct loop *loop, const struct job_info
   decide(rt, loop, i, o);
 }
 
-static int record(struct runtime *rt, struct loop *loop, struct history *h, const struct job_info *i,
-                  const char *settler, struct error *err) {
+static bool in_history(struct history *h, const char *id) {
   json_t *intent = NULL, *done = NULL;
   struct error none = ERROR_INIT;
-  int known = history_find(h, i->id, &intent, &done, &none);
+  bool recorded = !history_find(h, id, &intent, &done, &none) && done;
   json_decref(intent);
-  bool recorded = !known && done;
   json_decref(done);
-  if (recorded) return 0;
+  return recorded;
+}
+
+static int record(struct runtime *rt, struct loop *loop, struct history *h, const struct job_info *i,
+                  const char *settler, struct error *err) {
   struct outcome o;
+  struct error none = ERROR_INIT;
   outcome_init(&o);
   settle_outcome(rt, loop, i, &o);
   if (i->state.ever_started &&
@@ -154,14 +158,31 @@ static int record(struct runtime *rt, struct loop *loop, struct history *h, cons
   return rc;
 }
 
-int settle_one(struct runtime *rt, struct loop *loop, struct history *h, const struct job_info *i, bool now,
+/* What can have happened at most: start was sent, by whoever made the container. */
+static struct owed owed_of(struct runtime *rt, struct loop *loop, struct history *h,
+                           const struct job_info *i) {
+  struct owed o = {.rt = rt, .loop = loop, .job_id = i->id, .cid = xstrdup(i->container)};
+  o.f.word = i->state.ever_started ? WORD_STARTED : WORD_STARTING;
+  o.f.flight_over = true; /* nobody is there who could still be waiting for an answer */
+  o.f.recorded = in_history(h, i->id);
+  o.f.keep = kept(rt, i);
+  return o;
+}
+
+int settle_one(struct runtime *rt, struct loop *loop, struct history *h, struct job_info *i, bool now,
                const char *settler, struct error *err) {
   if (!may_settle(rt, i, now)) return 0;
-  if (record(rt, loop, h, i, settler, err)) return -1;
-  if (kept(rt, i)) return 0;
-  int rc = rt->ops->remove(rt, i->container, false, err);
-  if (rc && err->kind == ERR_CONFLICT) return 0; /* it began just now: somebody looks after it */
-  return rc ? -1 : 1;
+  struct owed o = owed_of(rt, loop, h, i);
+  int rc = 0;
+  for (enum action a; (a = owed_run(&o)) == ACT_RECORD_NEVER || a == ACT_RECORD_END;) {
+    if (a == ACT_RECORD_END) i->state = o.state;
+    if ((rc = record(rt, loop, h, i, settler, err))) break;
+    o.f.recorded = true;
+  }
+  if (!rc && o.f.seen == SEEN_ABSENT) rc = 1; /* by us, or by somebody else at the same time */
+  if (!rc && o.f.seen == SEEN_NO_CONTACT) *err = o.fault, rc = -1;
+  owed_done(&o);
+  return rc;
 }
 
 /* Asked while our own command runs: one request, and only of what has ended. */

@@ -108,6 +108,7 @@ enum error_kind job_interrupted(void *data, struct error *err);
 int job_read_state(struct job *j);                        /* fills ev.state; retries for --reconnect-for */
 void job_conclude(struct job *j);                         /* verdict, record, removal, result */
 void job_abandon(struct job *j, const struct error *err); /* an end before the command began */
+bool job_keeps(const struct job *j); /* the ended container stays, by --keep and the verdict */
 int job_remove(struct job *j, struct error *err);
 void job_write_result(struct job *j);
 /* ledger and outcome kept in step, for a successor. */

@@ -52,6 +52,7 @@ static void note_kill(struct job *j, int signo) {
   if (j->ev.outside_kill) return;
   j->ev.outside_kill = true;
   j->ev.outside_signal = signo;
+  atomic_store(&j->ledger->outside_kill, true);
 }
 
 static void on_event(void *data, enum runtime_event e, int signo, int64_t time_ns) {

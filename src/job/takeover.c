@@ -6,6 +6,7 @@
 #include "data/json.h"
 #include "job/guardian.h"
 #include "job/once.h"
+#include "job/owed.h"
 #include "job/settle.h"
 #include "job/spool.h"
 #include "job/state.h"
@@ -13,11 +14,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#define CREATE_SEEN_MS 30000
-#define START_FLIGHT_MS 10000
+#define REPLAY_MS 300 /* remembered events come right behind the head */
 #define TTY_STAY_MS                                                                                          \
   600000 /* contract section 5: a terminal's command waits that long for somebody to come back */
-#define LOOK_AGAIN_MS 250
 
 static void pause_ms(struct job *j, int64_t ms) {
   for (int64_t end = clock_ms() + ms, now; (now = clock_ms()) < end;) loop_step(j->loop, (int)(end - now));
@@ -42,52 +41,14 @@ static int contact(struct job *j) {
   }
 }
 
-/* The container by the ledger, or by its label while a create may be in flight. 1: found, 0: not there, -1:
- * cannot tell. */
-static int find(struct job *j, enum word word) {
-  if (j->ledger->container_id[0]) {
-    j->cid = xstrdup(j->ledger->container_id);
-    return 1;
-  }
-  int64_t until = clock_ms() + (word == WORD_CREATE ? CREATE_SEEN_MS : 0);
-  for (;;) {
-    struct error err = ERROR_INIT;
-    if (!j->rt->ops->find(j->rt, j->o->id, &j->cid, &err)) return 1;
-    if (clock_ms() >= until) return err.kind == ERR_MISSING ? 0 : -1;
-    pause_ms(j, LOOK_AGAIN_MS);
-  }
-}
-
 static void never_began(struct job *j) {
   struct error err = ERROR_INIT, why = ERROR_INIT;
-  if (j->cid) job_remove(j, &err);
   error_set(&why, ERR_CANCELLED, "run-once was ended before the command began");
   outcome_not_started(j->o, &why);
   once_release(j);
-  if (!atomic_load(&j->ledger->recorded)) {
-    history_append(j->history, "outcome", j->o, NULL, &err);
-    job_write_result(j);
-  }
-  ledger_word(j->ledger, WORD_DONE);
-}
-
-/* A start that may be in flight: until it cannot be any longer, then by a removal that spares what runs. */
-static bool began(struct job *j) {
-  int64_t until = clock_ms() + START_FLIGHT_MS;
-  for (;;) {
-    struct error err = ERROR_INIT;
-    struct container_state st;
-    if (!j->rt->ops->state(j->rt, j->cid, &st, &err)) {
-      if (st.status != STATE_CREATED || st.ever_started) return true;
-    } else if (err.kind == ERR_MISSING) {
-      j->ev.removed_first = true;
-      return false;
-    }
-    if (clock_ms() >= until) break;
-    pause_ms(j, LOOK_AGAIN_MS);
-  }
-  struct error err = ERROR_INIT;
-  return j->rt->ops->remove(j->rt, j->cid, false, &err) != 0;
+  j->o->removed = true;
+  if (history_append(j->history, "outcome", j->o, NULL, &err)) trace(TRACE_JOB, "%s", err.text);
+  job_write_result(j);
 }
 
 /* Bytes of the log are the only sign of life without the attached stream. */
@@ -116,13 +77,25 @@ static bool half_fed(const struct job *j) {
   return j->ledger->input_forwarded && !atomic_load(&j->ledger->input_complete);
 }
 
-static void follow(struct job *j) {
+/* The events the engine remembers tell of kills; those that the launcher sent are ours. */
+static void watch_remembered(struct job *j) {
   struct error err = ERROR_INIT;
   for (int i = 0; i < 65; i++) j->ours[i] = atomic_load(&j->ledger->sent[i]);
+  j->ev.outside_kill = atomic_load(&j->ledger->outside_kill);
+  j->ev.start_acked = atomic_load(&j->ledger->word) >= WORD_STARTED;
+  if (job_watch(j, &err))
+    trace(TRACE_JOB, "events: %s", err.text);
+  else
+    pause_ms(j, REPLAY_MS);
+}
+
+static void follow(struct job *j) {
+  struct error err = ERROR_INIT;
+  watch_remembered(j);
   int64_t now = clock_ms();
   j->started_at = j->ledger->deadline_at && j->req->timeout ? j->ledger->deadline_at - j->req->timeout : now;
   j->last_output = now;
-  if (job_watch(j, &err) || j->rt->ops->wait_begin(j->rt, j->cid, false, &j->wait, &err))
+  if (j->rt->ops->wait_begin(j->rt, j->cid, false, &j->wait, &err))
     trace(TRACE_JOB, "following: %s", err.text); /* the run phase regains contact */
   watch_idle(j);
   bool stop = j->req->disconnect_stop || half_fed(j);
@@ -137,40 +110,68 @@ static void follow(struct job *j) {
 
 static void conclude(struct job *j) {
   struct error err = ERROR_INIT;
-  if (spool_from_log(j->rt, j->loop, j->history, j->cid, j->o->id, j->ledger->tty, j->req->spool_max,
-                     j->req->keep_for, &err)) {
+  j->left = false;
+  if (j->ev.state_read && spool_from_log(j->rt, j->loop, j->history, j->cid, j->o->id, j->ledger->tty,
+                                         j->req->spool_max, j->req->keep_for, &err)) {
     trace(TRACE_JOB, "spool: %s", err.text);
     j->keep_anyway = true;
   }
   job_conclude(j);
 }
 
-static void settle_started(struct job *j) {
-  follow(j);
-  if (!j->ev.removed_first && job_read_state(j)) return; /* the next run settles */
-  if (j->ev.removed_first)
-    job_conclude(j);
-  else
+/* A crash may have come between the outcome line and its word. */
+static bool recorded(struct job *j) {
+  json_t *intent = NULL, *outcome = NULL;
+  struct error none = ERROR_INIT;
+  bool found = !history_find(j->history, j->o->id, &intent, &outcome, &none) && outcome;
+  json_decref(intent);
+  json_decref(outcome);
+  return found || atomic_load(&j->ledger->recorded);
+}
+
+static void take_id(struct job *j, const struct owed *o) {
+  if (!j->cid && o->cid) j->cid = xstrdup(o->cid);
+}
+
+/* One answer of owed_run() carried out; false: that was the last. */
+static bool carry_out(struct job *j, struct owed *o, enum action a) {
+  take_id(j, o);
+  switch (a) {
+  case ACT_FOLLOW:
+    follow(j);
+    o->f.word = WORD_STARTED;
+    o->f.seen = j->ev.removed_first ? SEEN_ABSENT : SEEN_NOTHING;
+    return !j->unconfirmed;
+  case ACT_RECORD_NEVER:
+    never_began(j);
+    o->f.recorded = true;
+    return true;
+  case ACT_RECORD_UNKNOWN:
+    j->ev.removed_first = true;
     conclude(j);
+    return false;
+  case ACT_RECORD_END:
+    if (!j->watch) watch_remembered(j);
+    if (!job_read_state(j)) conclude(j);
+    return false;
+  case ACT_DONE:
+    ledger_word(j->ledger, WORD_DONE);
+    return false;
+  default:
+    return false; /* LEAVE: the next run settles */
+  }
 }
 
 static void owed(struct job *j) {
-  enum word word = (enum word)atomic_load(&j->ledger->word);
-  struct error err = ERROR_INIT;
+  struct owed o = {.rt = j->rt, .loop = j->loop, .job_id = j->o->id, .reconnect_for = j->req->reconnect_for};
   j->cleaning = true;
-  int there = word == WORD_INTENT ? 0 : find(j, word);
-  if (there <= 0) {
-    if (!there && word < WORD_STARTED) never_began(j);
-    return; /* cannot tell: the next run settles */
+  o.f.word = (enum word)atomic_load(&j->ledger->word);
+  o.f.recorded = recorded(j);
+  o.f.keep = job_keeps(j);
+  if (j->ledger->container_id[0]) o.cid = xstrdup(j->ledger->container_id);
+  while (carry_out(j, &o, owed_run(&o))) {
   }
-  if (word <= WORD_CREATED)
-    never_began(j);
-  else if (word == WORD_RECORDED)
-    job_remove(j, &err) ? (void)0 : ledger_word(j->ledger, WORD_DONE);
-  else if (word == WORD_STARTING && !began(j))
-    never_began(j);
-  else
-    settle_started(j);
+  owed_done(&o);
 }
 
 static struct job *job_of(const struct guardian_task *t, struct outcome *o) {
@@ -203,7 +204,8 @@ void takeover(const struct guardian_task *t, bool is_owed) {
 void takeover_stop(const struct guardian_task *t) {
   struct outcome o;
   struct job *j = job_of(t, &o);
-  if (!j || contact(j) || find(j, WORD_STARTED) != 1) return;
+  if (!j || contact(j) || !t->ledger->container_id[0]) return;
+  j->cid = xstrdup(t->ledger->container_id);
   struct error err = ERROR_INIT;
   if (j->rt->ops->wait_begin(j->rt, j->cid, false, &j->wait, &err)) return;
   j->ev.deadline = DEADLINE_RUN;

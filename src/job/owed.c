@@ -1,0 +1,93 @@
+#include "job/owed.h"
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/trace.h"
+#include <stdlib.h>
+
+#define CREATE_FLIGHT_MS 30000 /* a create in flight is not listed yet (experiments.md section 2) */
+#define START_FLIGHT_MS 10000
+#define LOOK_AGAIN_MS 100
+#define RETRY_MAX_MS 2000
+
+static void pause_ms(struct owed *o, int64_t ms) {
+  for (int64_t end = clock_ms() + ms, now; (now = clock_ms()) < end;) loop_step(o->loop, (int)(end - now));
+}
+
+static enum seen seen_state(const struct container_state *s) {
+  switch (s->status) {
+  case STATE_CREATED:
+    return s->ever_started ? SEEN_ENDED : SEEN_CREATED;
+  case STATE_EXITED:
+  case STATE_DEAD:
+    return SEEN_ENDED;
+  case STATE_REMOVING:
+    return SEEN_NOTHING; /* absent in a moment */
+  default:
+    return SEEN_RUNNING;
+  }
+}
+
+static enum seen ask(struct owed *o) {
+  error_clear(&o->fault);
+  if (!o->cid && o->rt->ops->find(o->rt, o->job_id, &o->cid, &o->fault))
+    return o->fault.kind == ERR_MISSING ? SEEN_ABSENT : SEEN_NO_CONTACT;
+  if (o->rt->ops->state(o->rt, o->cid, &o->state, &o->fault))
+    return o->fault.kind == ERR_MISSING ? SEEN_ABSENT : SEEN_NO_CONTACT;
+  return seen_state(&o->state);
+}
+
+static void note_contact(struct owed *o) {
+  if (o->f.seen != SEEN_NO_CONTACT) {
+    o->lost = 0;
+    return;
+  }
+  struct error err = ERROR_INIT;
+  if (!o->lost) o->lost = clock_ms();
+  if (clock_ms() - o->lost >= o->reconnect_for) o->f.contact_over = true;
+  if (o->rt->ops->connect(o->rt, &err)) trace(TRACE_JOB, "no contact: %s", err.text);
+}
+
+static void look(struct owed *o, int64_t *wait) {
+  if (!o->began)
+    o->began = clock_ms();
+  else
+    pause_ms(o, *wait);
+  int64_t flight = o->f.word <= WORD_CREATED ? CREATE_FLIGHT_MS : START_FLIGHT_MS;
+  bool over = clock_ms() - o->began >= flight; /* told before looking: what arrived until then is seen */
+  o->f.seen = ask(o);
+  if (o->f.seen != SEEN_NO_CONTACT && over) o->f.flight_over = true;
+  note_contact(o);
+  *wait = *wait * 2 < RETRY_MAX_MS ? *wait * 2 : RETRY_MAX_MS;
+}
+
+/* Removal without force, by id. A running container refuses it, and a start in flight finds nothing any more.
+ */
+static void take_away(struct owed *o, bool fence) {
+  error_clear(&o->fault);
+  if (!o->rt->ops->remove(o->rt, o->cid, false, &o->fault)) {
+    o->f.seen = SEEN_ABSENT;
+    if (fence) o->f.fenced = true;
+  } else {
+    o->f.seen = o->fault.kind == ERR_CONFLICT ? SEEN_NOTHING : SEEN_NO_CONTACT;
+    if (o->fault.kind != ERR_CONFLICT) note_contact(o);
+  }
+}
+
+enum action owed_run(struct owed *o) {
+  int64_t wait = LOOK_AGAIN_MS / 4;
+  for (;;) {
+    enum action a = job_next(&o->f);
+    trace(TRACE_JOB, "word %d, seen %d: %s", (int)o->f.word, (int)o->f.seen, action_name(a));
+    if (a == ACT_LOOK)
+      look(o, &wait);
+    else if (a == ACT_FENCE || a == ACT_REMOVE)
+      take_away(o, a == ACT_FENCE);
+    else
+      return a;
+  }
+}
+
+void owed_done(struct owed *o) {
+  free(o->cid);
+  o->cid = NULL;
+}
