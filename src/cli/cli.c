@@ -8,6 +8,7 @@
 #include "cli/say.h"
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static int unknown_command(const char *group, const char *word, struct error *err) {
@@ -102,27 +103,32 @@ static int parse(struct cli *c, int argc, char **argv, struct error *err) {
   return check_output(c, err);
 }
 
+/* A fault of the command line. Only what was going to run writes --result: plan and the others never touch
+ * the file of an earlier run. */
+static int fault(struct cli *c, const struct error *err) {
+  if (!c->command || (c->command->id != CMD_RUN && c->command->id != CMD_TASK)) return say_fault(err);
+  if (!option_last(&c->opts, OPT_RESULT)) { /* the variable may not have been read yet */
+    const char *where = getenv("RUN_ONCE_RESULT");
+    struct error unsaid = ERROR_INIT;
+    if (where && *where)
+      (void)option_add(&c->opts, OPT_RESULT, where, LAYER_ENVIRONMENT, "RUN_ONCE_RESULT", &unsaid);
+  }
+  return result_not_started(&c->opts, NULL, err);
+}
+
 int cli_main(int argc, char **argv) {
   struct cli c = {0};
   struct error err = ERROR_INIT;
   options_init(&c.opts);
   signal(SIGPIPE, SIG_IGN); /* a reader that left is told by EPIPE, --on-epipe decides */
+  bool fine = parse(&c, argc, argv, &err) == 0;
   int status;
-  if (parse(&c, argc, argv, &err) < 0) {
-    if (option_flag(&c.opts, OPT_HELP) && c.command) {
-      status = help_print(c.command);
-    } else {
-      if (!option_last(&c.opts, OPT_RESULT)) {
-        struct error ignored = ERROR_INIT;
-        options_environment(&c.opts, 1u << CMD_RUN, &ignored);
-      }
-      status = result_not_started(&c.opts, NULL, &err);
-    }
-  } else if (option_flag(&c.opts, OPT_HELP)) {
+  if (c.command && option_flag(&c.opts, OPT_HELP))
     status = help_print(c.command);
-  } else {
+  else if (!fine)
+    status = fault(&c, &err);
+  else
     status = c.command->run(&c);
-  }
   options_done(&c.opts);
   return status;
 }

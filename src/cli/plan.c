@@ -4,9 +4,10 @@
 #include "base/limits.h"
 #include "cli/engine.h"
 #include "cli/help.h"
-#include "cli/result.h"
+#include "cli/jobs.h"
 #include "cli/say.h"
 #include "data/json.h"
+#include "job/lock.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -86,21 +87,48 @@ static int print_plan(const struct invocation *inv, const struct prepared *p, co
   return print_all(&out);
 }
 
+/* As run would: a lock that is held refuses, an ended or half-created container does not hold it. */
+static int check_lock(const struct invocation *inv, const struct prepared *p, struct runtime *rt,
+                      struct error *err) {
+  const struct job_request *r = &inv->request;
+  if (!r->lock || r->if_locked != LOCKED_FAIL) return 0;
+  char name[128];
+  struct job_info holder = {0};
+  struct error missing = ERROR_INIT;
+  lock_container_name(p->app, r->lock, name, sizeof name);
+  if (rt->ops->by_name(rt, name, &holder, &missing) < 0) {
+    if (missing.kind == ERR_MISSING) return 0;
+    *err = missing;
+    return -1;
+  }
+  int result = 0;
+  if (state_live(&holder.state))
+    result =
+        error_set(err, ERR_LOCKED, "lock '%s' of '%s' is held by job %s of %s@%s; see `run-once jobs list`",
+                  r->lock, p->app, holder.id ? holder.id : "?", holder.actor ? holder.actor : "?",
+                  holder.host ? holder.host : "?");
+  job_info_done(&holder);
+  return result;
+}
+
+static int show(struct cli *c, struct invocation *inv, struct engine *e, struct prepared *p,
+                struct error *err) {
+  if (invocation_build(inv, c, err) < 0 || engine_open(e, inv->kind, &inv->endpoint, err) < 0 ||
+      e->rt->ops->prepare(e->rt, &inv->settings, p, err) < 0)
+    return -1;
+  if (!p->image_id && inv->request.pull == PULL_NEVER)
+    return error_set(err, ERR_IMAGE, "image '%s': not on the engine, and --pull never", p->image);
+  int status = print_plan(inv, p, e, &c->opts);
+  return check_lock(inv, p, e->rt, err) < 0 ? -1 : status;
+}
+
 int cmd_plan(struct cli *c) {
   struct invocation inv;
   struct engine e = {0};
   struct prepared p = {0};
   struct error err = ERROR_INIT;
-  int status;
-  if (invocation_build(&inv, c, &err) < 0 || engine_open(&e, inv.kind, &inv.endpoint, &err) < 0 ||
-      e.rt->ops->prepare(e.rt, &inv.settings, &p, &err) < 0) {
-    status = result_not_started(&c->opts, &inv, &err);
-  } else if (!p.image_id && inv.request.pull == PULL_NEVER) {
-    error_set(&err, ERR_IMAGE, "image %s: not on the engine, and --pull never", p.image);
-    status = result_not_started(&c->opts, &inv, &err);
-  } else {
-    status = print_plan(&inv, &p, &e, &c->opts);
-  }
+  int status = show(c, &inv, &e, &p, &err);
+  if (status < 0) status = say_fault(&err);
   prepared_done(&p);
   engine_done(&e);
   invocation_done(&inv);
