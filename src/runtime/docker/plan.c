@@ -187,6 +187,8 @@ void plan_finish(struct clone *c, const struct prepared *p) {
   show_limits(c);
   show_differences(c);
   show_late(c);
+  if (c->s->networks_set) plan_checked(c, "the networks given exist on the engine");
+  if (c->s->n_mounts && !c->s->create_volumes) plan_checked(c, "the named volumes given exist on the engine");
   if (p->image_id) plan_checked(c, "the image is pinned by its id");
   plan_list(c, "env");
   plan_list(c, "networks");
