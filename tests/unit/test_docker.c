@@ -152,6 +152,45 @@ static void removal_by_somebody_else(void **state) {
   close_bench(&b);
 }
 
+static void a_terminal_that_is_late(void **state) {
+  BENCH({.request = "/a/resize?h=5&w=7 ",
+         .answer = FAULT("409", "{\"message\":\"not running\"}"),
+         .once = true},
+        {"/a/resize", OK}, {"/b/resize", FAULT("500", "{\"message\":\"no\"}")},
+        {"/c/resize", FAULT("404", "{\"message\":\"gone\"}")});
+  assert_int_equal(b.ops->resize(b.rt, "a", 5, 7, NULL), 0);
+  assert_int_equal(b.ops->resize(b.rt, "a", 0, 7, &err), 0); /* unknown: left alone */
+  assert_int_equal(b.ops->resize(b.rt, "b", 5, 7, &err), -1);
+  assert_string_equal(err.text, "resize failed: no");
+  assert_int_equal(b.ops->resize(b.rt, "c", 5, 7, &err), -1);
+  assert_int_equal(err.kind, ERR_MISSING);
+  assert_true(b.engine.count->n[0] > 1);
+  close_bench(&b);
+}
+
+#define VOLUME OK "{\"Name\":\"v\",\"Labels\":{\"run-once.id\":\"j\"}}"
+/* Interrupted while the engine makes the carrier: it is taken away by its name nevertheless. */
+static enum error_kind interrupt_at_third(void *data, struct error *err) {
+  if (++*(int *)data < 3) return ERR_NONE;
+  error_set(err, ERR_CANCELLED, "interrupted");
+  return ERR_CANCELLED;
+}
+
+static void an_interrupted_carrier_goes(void **state) {
+  BENCH({.request = "DELETE /v1.41/containers/run-once.carrier.", .once = true, .answer = OK},
+        {"/volumes/", VOLUME}, {.request = "/containers/create", .answer = "", .hold = true});
+  int asked = 0;
+  char *data;
+  size_t n;
+  loop_set_interrupt(b.loop, (struct interrupt){.fn = interrupt_at_third, .data = &asked});
+  assert_int_equal(b.ops->claim_load(b.rt, "h", "x", "f", &data, &n, &err), -1);
+  assert_int_equal(err.kind, ERR_CANCELLED);
+  assert_string_equal(err.text, "reaching the once-record failed: interrupted");
+  assert_int_equal(b.engine.count->n[0], 1);
+  assert_ptr_equal(loop_set_interrupt(b.loop, (struct interrupt){0}).data, &asked);
+  close_bench(&b);
+}
+
 #define PULL_HEAD "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 static void pulls_that_fail(void **state) {
   static const struct {
@@ -230,6 +269,8 @@ int main(void) {
       cmocka_unit_test(starts_that_fail),
       cmocka_unit_test(create_and_its_answers),
       cmocka_unit_test(removal_by_somebody_else),
+      cmocka_unit_test(a_terminal_that_is_late),
+      cmocka_unit_test(an_interrupted_carrier_goes),
       cmocka_unit_test(pulls_that_fail),
       cmocka_unit_test(jobs_by_list_and_name),
   };

@@ -99,6 +99,15 @@ static json_t *carrier_body(const char *key_hash, const char *image) {
                    "Target", MOUNTED_AT, "VolumeOptions", "NoCopy", 1);
 }
 
+/* The carrier goes also when the user has interrupted: nothing may stay. The work's own fault stands before
+ * that of the removal. */
+static int drop_carrier(struct docker *d, const char *id, int rc, struct error *err) {
+  struct interrupt interrupt = loop_set_interrupt(d->loop, (struct interrupt){0});
+  int dropped = docker_remove(&d->base, id, false, rc < 0 ? NULL : err);
+  loop_set_interrupt(d->loop, interrupt);
+  return dropped < 0 ? -1 : rc;
+}
+
 /* Sent once; an answer that is lost leaves a carrier, found by its name. */
 static int make_carrier(struct docker *d, const char *key_hash, const char *image, char **ret_id,
                         struct error *err) {
@@ -110,7 +119,7 @@ static int make_carrier(struct docker *d, const char *key_hash, const char *imag
   CLEANUP_JSON json_t *body = carrier_body(key_hash, image);
   struct http_response r;
   if (docker_call(d, "POST", path, body, true, CREATE_MS, &r, err) < 0) {
-    if (err && err->kind == ERR_LOST) (void)docker_remove(&d->base, name, false, NULL);
+    if (!err || err->kind != ERR_UNREACHABLE) (void)drop_carrier(d, name, -1, NULL);
     return error_prefix(err, what);
   }
   CLEANUP_JSON json_t *answer = NULL;
@@ -124,11 +133,6 @@ static int make_carrier(struct docker *d, const char *key_hash, const char *imag
   const char *id = json_str(answer, "Id");
   *ret_id = xstrdup(id ? id : name); /* nobody else has that name */
   return 0;
-}
-
-/* The work's own fault stands before that of the removal. */
-static int drop_carrier(struct docker *d, const char *id, int rc, struct error *err) {
-  return docker_remove(&d->base, id, false, rc < 0 ? NULL : err) < 0 ? -1 : rc;
 }
 
 /* A volume that is not there would be made by naming it: then the record was freed meanwhile. */

@@ -93,9 +93,12 @@ int docker_resize(struct runtime *rt, const char *id, int rows, int cols, struct
   CLEANUP_FREE char *rest = xprintf("/resize?h=%d&w=%d", rows, cols);
   if (rows <= 0 || cols <= 0) return 0;
   for (int try = 1;; try++) {
-    if (act((struct docker *)rt, "POST", id, rest, false, CALL_MS, "resize failed", err) == 0) return 0;
-    long status = err ? err->http_status : 0;
-    if (status == 0 || status == 404 || try == 10) return -1;
+    struct error fault = ERROR_INIT;
+    if (act((struct docker *)rt, "POST", id, rest, false, CALL_MS, "resize failed", &fault) == 0) return 0;
+    if (fault.http_status == 0 || fault.http_status == 404 || try == 10) {
+      if (err) *err = fault;
+      return -1;
+    }
     if (docker_sleep((struct docker *)rt, 10 * try, err) < 0) return -1;
   }
 }
