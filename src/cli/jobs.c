@@ -54,7 +54,7 @@ int cmd_jobs_list(struct cli *c) {
 
 static int stop_one(struct cli *c, struct jobs *j, const char *word) {
   struct error err = ERROR_INIT;
-  const struct job_info *info;
+  struct job_info *info;
   struct runtime *rt = j->engine.rt;
   if (jobs_find(j, word, &info, &err) < 0) return say_fault(&err);
   if (!state_live(&info->state)) return 0;
@@ -100,7 +100,7 @@ static int find_result(struct jobs *j, const char *word, struct outcome *o, stru
   if (j->history && history_find(j->history, word, &intent, &outcome, err) == 0 && (outcome || intent))
     return recorded_result(outcome ? outcome : intent, o, err);
   if (err->kind == ERR_USAGE) return -1; /* ambiguous */
-  const struct job_info *info;
+  struct job_info *info;
   if (jobs_find(j, word, &info, err) < 0) return -1;
   snprintf(o->id, sizeof o->id, "%s", info->id);
   if (state_ended(&info->state)) {
@@ -145,7 +145,7 @@ int cmd_jobs_prune(struct cli *c) {
     return say_fault(&err);
   }
   for (size_t i = 0; i < j.list.n; i++) {
-    const struct job_info *info = &j.list.jobs[i];
+    struct job_info *info = &j.list.jobs[i];
     error_clear(&err);
     int settled = settle_one(j.engine.rt, j.engine.loop, j.history, info, option_flag(&c->opts, OPT_NOW),
                              "jobs prune", &err);

@@ -16,7 +16,7 @@ struct jobs {
 int jobs_open(struct jobs *j, const struct options *o, struct error *err);
 void jobs_close(struct jobs *j);
 /* Borrowed from the list. ERR_MISSING: not on the engine; ERR_USAGE: ambiguous, with the candidates. */
-int jobs_find(const struct jobs *j, const char *word, const struct job_info **ret, struct error *err);
+int jobs_find(const struct jobs *j, const char *word, struct job_info **ret, struct error *err);
 bool state_ended(const struct container_state *s);
 bool state_live(const struct container_state *s); /* its command runs, or may again */
 

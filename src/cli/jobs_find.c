@@ -25,12 +25,12 @@ bool state_live(const struct container_state *s) {
   return s->status == STATE_RUNNING || s->status == STATE_PAUSED || s->status == STATE_RESTARTING;
 }
 
-int jobs_find(const struct jobs *j, const char *word, const struct job_info **ret, struct error *err) {
-  const struct job_info *found = NULL, *second = NULL;
+int jobs_find(const struct jobs *j, const char *word, struct job_info **ret, struct error *err) {
+  struct job_info *found = NULL, *second = NULL;
   size_t n = strlen(word);
   if (n == 0) return error_set(err, ERR_USAGE, "job: the id is an empty word");
   for (size_t i = 0; i < j->list.n; i++) {
-    const struct job_info *info = &j->list.jobs[i];
+    struct job_info *info = &j->list.jobs[i];
     if (!info->id || strncmp(info->id, word, n) != 0) continue;
     if (!info->id[n]) {
       *ret = info;

@@ -56,8 +56,7 @@ static void on_writable(void *data) {
 static const struct stream_handlers handlers = {on_output, on_end, on_writable};
 
 /* From the engine's log while the container is there, else from what was spooled on this machine. */
-static int copy_log(struct jobs *j, const struct job_info *info, bool follow, int64_t since,
-                    struct error *err) {
+static int copy_log(struct jobs *j, struct job_info *info, bool follow, int64_t since, struct error *err) {
   struct copying c = {0};
   struct stream *stream;
   struct runtime *rt = j->engine.rt;
@@ -86,7 +85,7 @@ static int copy_spool(struct jobs *j, const char *word, struct error *err) {
 int cmd_jobs_logs(struct cli *c) {
   struct jobs j = {0};
   struct error err = ERROR_INIT;
-  const struct job_info *info;
+  struct job_info *info;
   int64_t since;
   int result = -1;
   if (one_job(c, &err) == 0 && parse_since(&c->opts, &since, &err) == 0 &&
@@ -113,7 +112,7 @@ static int end_like(const char *id, const struct outcome *o) {
 static int see_out(struct cli *c, bool output) {
   struct jobs j = {0};
   struct error err = ERROR_INIT;
-  const struct job_info *info;
+  struct job_info *info;
   struct follow_options how = {.output = output, .reconnect_for = RECONNECT_MS};
   struct outcome o;
   CLEANUP_FREE char *id = NULL;

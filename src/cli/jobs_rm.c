@@ -48,7 +48,7 @@ static int free_key(struct jobs *j, const char *id, const char *hash, const json
   return record_freed(j, line, err);
 }
 
-static int remove_container(struct cli *c, struct jobs *j, const struct job_info *info, struct error *err) {
+static int remove_container(struct cli *c, struct jobs *j, struct job_info *info, struct error *err) {
   struct runtime *rt = j->engine.rt;
   bool live = state_live(&info->state), force = option_flag(&c->opts, OPT_FORCE);
   if (live && !force) {
@@ -65,7 +65,7 @@ static int remove_container(struct cli *c, struct jobs *j, const struct job_info
 
 static int rm_one(struct cli *c, struct jobs *j, const char *word) {
   struct error err = ERROR_INIT, no_record = ERROR_INIT;
-  const struct job_info *info = NULL;
+  struct job_info *info = NULL;
   CLEANUP_JSON json_t *intent = NULL, *outcome = NULL;
   int result = jobs_find(j, word, &info, &err);
   if (result < 0 && err.kind != ERR_MISSING) return say_fault(&err);
