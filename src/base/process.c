@@ -1,4 +1,5 @@
 #include "base/process.h"
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -6,7 +7,18 @@
 
 static char *title_begin, *title_end;
 
+/* A descriptor 0 to 2 that the caller closed would be given to the next thing opened, and the command's output
+ * written into that. */
+static void hold_standard(void) {
+  int fd;
+  do {
+    fd = open("/dev/null", O_RDWR);
+  } while (fd >= 0 && fd <= 2);
+  if (fd > 2) close(fd);
+}
+
 void process_init(int argc, char **argv) {
+  hold_standard();
   if (argc < 1) return;
   title_begin = argv[0];
   title_end = argv[argc - 1] + strlen(argv[argc - 1]);
