@@ -98,4 +98,5 @@ clean: ## remove the build folder
 	rm -rf $(B)
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:[^#]*## /\t/' | expand -t 16
+include scripts/release.mk
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
