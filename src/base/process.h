@@ -2,7 +2,8 @@
 #ifndef BASE_PROCESS_H
 #define BASE_PROCESS_H
 
-/* First thing in main(): remembers where argv lies. */
+/* First thing in main(): remembers where argv lies, and puts /dev/null where a standard descriptor is closed.
+ */
 void process_init(int argc, char **argv);
 /* Overwrites argv's memory by the text (cut to what fits). */
 void process_title(const char *text);

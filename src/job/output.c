@@ -263,6 +263,10 @@ void output_spill(struct output *o, bool on) {
   full_check(o);
 }
 
+bool output_full(const struct output *o) {
+  return o->full;
+}
+
 bool output_drained(const struct output *o) {
   return (o->sinks[0].broken || sink_empty(&o->sinks[0])) && (o->sinks[1].broken || sink_empty(&o->sinks[1]));
 }

@@ -24,6 +24,7 @@ struct output *output_new(struct loop *loop, const struct output_options *opt,
 void output_free(struct output *o);
 void output_put(struct output *o, int fd, const char *p, size_t n);
 void output_spill(struct output *o, bool on);
+bool output_full(const struct output *o); /* the source is paused: the reader is slow */
 bool output_drained(const struct output *o);
 int64_t output_bytes(const struct output *o, int fd); /* received */
 int64_t output_lost(const struct output *o);          /* could not be kept: no room for the temporary file */

@@ -114,6 +114,11 @@ static void deadline(struct job *j, enum deadline d, const char *option, int64_t
 static int64_t act_times(struct job *j) {
   int64_t now = clock_ms(), due = 0;
   const struct job_request *r = j->req;
+  /* Silence while our own reader is slow is not the command's. */
+  if (j->output && output_full(j->output)) {
+    j->last_output = now;
+    atomic_store(&j->ledger->last_output, now);
+  }
   int64_t run_at = r->timeout ? j->started_at + r->timeout : 0;
   int64_t idle_at = r->idle_timeout ? j->last_output + r->idle_timeout : 0;
   if (run_at && now >= run_at)
