@@ -33,7 +33,9 @@ static void inert(void **state) {
   (void)state;
   struct clone_case c;
   case_init(&c);
+  json_object_set_new(json_at(c.source, "Config"), "MacAddress", json_string("02:42:00:00:00:01"));
   build(&c);
+  expect_dropped(&c, "fixed MAC 02:42:00:00:00:01");
   expect(&c, "HostConfig.PortBindings", NULL);
   expect(&c, "HostConfig.PublishAllPorts", NULL);
   expect(&c, "ExposedPorts", NULL);
@@ -213,6 +215,7 @@ static void another_image(void **state) {
   assert_null(env_of(&c, "RAILS_ENV"));
   assert_string_equal(env_of(&c, "DATABASE_URL"), "DATABASE_URL=postgres://shop:s3cr3t@db/shop");
   assert_string_equal(env_origin(&c, "NEWVAR"), "image");
+  assert_false(list_has(json_at(c.p.plan, "dropped"), "what", "label org.opencontainers.image.version"));
   const json_t *d = json_at(c.p.plan, "differences");
   assert_true(list_has(d, NULL, "image: registry.example.com/shop:1 -> registry.example.com/shop:2"));
   assert_true(list_has(d, NULL, "entrypoint: [\"/bin/env\"] -> [\"/bin/nice\"]"));

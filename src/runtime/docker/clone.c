@@ -113,6 +113,8 @@ static int set_config(struct clone *c, struct error *err) {
   for (size_t i = 0; i < ARRAY_LEN(dropped); i++) json_object_del(c->config, dropped[i]);
   if (!empty(c->f->source, "Config.Healthcheck.Test") || !empty(c->f->image, "Config.Healthcheck.Test"))
     plan_dropped(c, "a run-once command is not probed", "health check");
+  const char *mac = json_str(c->f->source, "Config.MacAddress");
+  if (mac && *mac) plan_dropped(c, "two containers cannot have one address", "fixed MAC %s", mac);
   drop_inherited(c);
   drop_nulls(c->config);
   json_object_set_new(c->config, "Healthcheck", json_pack("{s:[s]}", "Test", "NONE"));
@@ -180,6 +182,7 @@ static void fill_image(struct clone *c, struct prepared *p) {
   p->image = xstrdup(c->s->image ? c->s->image : was ? was : c->s->source.name);
   p->image_id = xstrdup(id);
   p->digest = repo_digest(c->f->image, p->image);
+  if (c->f->replaced) plan_difference(c, "image: %s -> %s", was ? was : "?", p->image);
   /* By id, so that a tag that moves between looking and creating changes nothing. */
   json_object_set_new(c->config, "Image", json_string(id ? id : p->image));
 }

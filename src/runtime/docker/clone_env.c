@@ -62,7 +62,7 @@ static void drop(struct clone *c, json_t *env, const json_t *of_image, const cha
   bool there = json_object_get(env, name) != NULL || in_image;
   if (!there || strv_has(&c->s->keep_env, name)) return;
   if (in_image)
-    put(env, name, name, "dropped");
+    put(env, name, name, "");
   else
     json_object_del(env, name);
   plan_dropped(c,
@@ -115,7 +115,7 @@ static void store(struct clone *c, const json_t *env, const json_t *of_image) {
   json_object_foreach((json_t *)env, name, item) {
     const char *origin = json_string_value(json_array_get(item, 1));
     json_array_append(list, json_array_get(item, 0));
-    if (strcmp(origin, "dropped") != 0)
+    if (strchr(json_string_value(json_array_get(item, 0)), '='))
       json_array_append_new(shown, json_pack("{s:s, s:s}", "name", name, "origin", origin));
   }
   json_object_foreach((json_t *)of_image, name, item) {

@@ -85,11 +85,13 @@ static void neutralise(struct clone *c, json_t *labels, const json_t *of_image) 
 
 static void tell_dropped(struct clone *c, const json_t *labels, const json_t *source,
                          const json_t *of_image) {
+  const json_t *of_old = c->f->replaced ? json_at(c->f->old_image, "Config.Labels") : NULL;
   const char *name;
   json_t *value;
   json_object_foreach((json_t *)source, name, value) {
     if (json_equal(json_object_get(labels, name), value)) continue;
     if (json_equal(json_object_get(of_image, name), value)) continue; /* comes with the image: plan.labels */
+    if (json_equal(json_object_get(of_old, name), value)) continue;   /* went with the old one */
     plan_dropped(c, "no label of the source is copied (--keep-label keeps one)", "label %s", name);
   }
 }

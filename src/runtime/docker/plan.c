@@ -120,8 +120,6 @@ static void show_differences(struct clone *c) {
               {"StopSignal", "stop signal"},
               {"Volumes", "declared volumes"}};
   if (!c->f->replaced) return;
-  const char *was = json_str(c->f->source, "Config.Image");
-  plan_difference(c, "image: %s -> %s", was ? was : "?", c->s->image);
   if (!c->f->old_image) {
     plan_note(
         c, "the source's old image is gone: what the source merely had from it cannot be told apart and is "
