@@ -17,6 +17,8 @@
 #define COMPLAINT_MAX 4096u
 #define UNKNOWN_KEY "credentials not found in native keychain"
 
+static const char not_there[] = "it is not in the PATH";
+
 extern char **environ;
 
 struct outlet { /* one of its two outputs */
@@ -94,7 +96,7 @@ static int start(struct helper *h, struct loop *loop, const char *program, const
   close(in[0]), close(in[1]), close(o[1]), close(e[1]);
   if (rc != 0) {
     close(o[0]), close(e[0]);
-    return error_set(err, ERR_CONFIG, "%s", rc == ENOENT ? "it is not in the PATH" : strerror(rc));
+    return error_set(err, ERR_CONFIG, "%s", rc == ENOENT ? not_there : strerror(rc));
   }
   outlet_open(&h->out, loop, o[0], out);
   outlet_open(&h->err, loop, e[0], complaints);
@@ -131,6 +133,8 @@ static int await(struct helper *h, struct loop *loop, struct error *err) {
 /* What it says of its failure: helpers complain on stdout, broken ones on stderr. */
 static int judge(int status, const struct buf *out, const struct buf *complaints, struct error *err) {
   if (status == 0) return 1;
+  /* Where posix_spawn() cannot tell that exec failed, the child ends with 127 (POSIX allows both). */
+  if (status == 127 && !out->len && !complaints->len) return error_set(err, ERR_CONFIG, "%s", not_there);
   const char *said = out->len ? out->data : complaints->len ? complaints->data : "no word";
   size_t n = strcspn(said, "\r\n");
   if (n == strlen(UNKNOWN_KEY) && !strncmp(said, UNKNOWN_KEY, n)) return 0;
