@@ -49,8 +49,10 @@ void job_publish(struct job *j) {
   json_decref(r);
   size_t n = text ? strlen(text) : 0;
   if (!n || n > LEDGER_RECORD_MAX) return;
-  memcpy(j->ledger->record, text, n);
-  j->ledger->record_len = (uint32_t)n;
+  int at = !atomic_load(&j->ledger->record_at);
+  memcpy(j->ledger->record[at].json, text, n);
+  j->ledger->record[at].len = (uint32_t)n;
+  atomic_store(&j->ledger->record_at, at);
 }
 
 /* Everything that was received reaches our reader before the verdict is told; a reader that is gone is not
@@ -98,8 +100,9 @@ int job_remove(struct job *j, struct error *err) {
   return rc;
 }
 
-/* What is owed once the outcome is written. Without contact the guardian goes on where we stop. */
-static void finish_container(struct job *j) {
+/* What is owed once the outcome is written; false: still owed. Without contact the guardian goes on where we
+ * stop. */
+static bool finish_container(struct job *j) {
   struct owed o = {.rt = j->rt,
                    .loop = j->loop,
                    .job_id = j->o->id,
@@ -113,12 +116,11 @@ static void finish_container(struct job *j) {
   enum action a = owed_run(&o);
   j->o->removed = o.f.seen == SEEN_ABSENT;
   if (a == ACT_DONE && !j->o->removed) keep(j);
-  if (a == ACT_DONE)
-    ledger_word(j->ledger, WORD_DONE);
-  else
+  if (a != ACT_DONE)
     job_say(j, "removing container %s failed: %s; it is removed later, or by 'run-once jobs prune'", j->name,
             o.fault.text);
   owed_done(&o);
+  return a == ACT_DONE;
 }
 
 static void tell(struct job *j) {
@@ -138,9 +140,14 @@ static void tell(struct job *j) {
     job_say(j, "what became of job %s is not known; look with: run-once jobs wait %s", o->id, o->id);
 }
 
+/* The guardian does not stand where the caller stood. */
 void job_write_result(struct job *j) {
   struct error err = ERROR_INIT;
-  if (j->req->result && result_write(j->req->result, j->o, &err)) job_say(j, "%s", err.text);
+  const char *where = j->req->result;
+  if (!where) return;
+  bool elsewhere = j->unattended && where[0] != '/' && strncmp(where, "fd:", 3) != 0;
+  CLEANUP_FREE char *path = elsewhere ? xprintf("%s/%s", j->ledger->folder, where) : xstrdup(where);
+  if (result_write(path, j->o, &err)) job_say(j, "%s", err.text);
 }
 
 /* The evidence that does not come by events. The ledger has the deadline that the guardian held for us. */
@@ -167,11 +174,11 @@ void job_conclude(struct job *j) {
   gather(j);
   if (!j->left || o->verdict != VERDICT_DETACHED) verdict_decide(&j->ev, o);
   job_publish(j);
-  bool told = j->ev.state_read || j->ev.removed_first;
+  bool told = j->ev.state_read || j->ev.removed_first, done = false;
   if (told && !j->left) {
     once_store(j);
     record(j);
-    if (!j->history_owed) finish_container(j);
+    if (!j->history_owed) done = finish_container(j);
   } else {
     atomic_store(&j->ledger->handed_over,
                  j->left && !j->sig.hangup); /* the guardian goes on, records and removes */
@@ -179,6 +186,7 @@ void job_conclude(struct job *j) {
   job_phase(j, PHASE_REMOVE);
   tell(j);
   job_write_result(j);
+  if (done) ledger_word(j->ledger, WORD_DONE);
 }
 
 /* What was made on the way is undone; what cannot be is said, and settled by the next run. */
@@ -207,15 +215,14 @@ void job_abandon(struct job *j, const struct error *why) {
   bool intended = atomic_load(&j->ledger->word) >= WORD_INTENT;
   const char *event = intended ? "outcome" : "refused";
   if (intended || j->o->verdict == VERDICT_REFUSED) {
-    if (history_append(j->history, event, j->o, NULL, &err))
-      job_say(j, "the outcome could not be recorded: %s", err.text);
-    else
-      atomic_store(&j->ledger->recorded, true);
+    int failed = history_append(j->history, event, j->o, NULL, &err);
+    if (failed) job_say(j, "the outcome could not be recorded: %s", err.text);
+    job_publish(j);
+    if (!failed) atomic_store(&j->ledger->recorded, true);
   }
   if (j->create_doubt)
     job_say(j, "container %s may yet appear on the engine; it is removed when it does", j->name);
-  else if (!j->cid || j->o->removed)
-    ledger_word(j->ledger, WORD_DONE);
   job_say(j, "%s", j->o->message);
   job_write_result(j);
+  if (!j->create_doubt && (!j->cid || j->o->removed)) ledger_word(j->ledger, WORD_DONE);
 }

@@ -106,7 +106,7 @@ static void guard(const struct guardian_task *t, int pair) {
   close_others(pair, t->live_fd);
   watch_over(t, pair);
   int word = atomic_load(&t->ledger->word);
-  bool owed = word != WORD_DONE && word != WORD_NOTHING;
+  bool owed = word != WORD_DONE;
   if (owed || atomic_load(&t->ledger->settle_owed)) takeover(t, owed);
   if (atomic_load(&t->ledger->word) == WORD_DONE) live_drop(t->ledger->job_id, t->live_fd);
   _exit(0);

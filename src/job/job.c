@@ -84,8 +84,8 @@ static int join_holder(struct job *j, const char *id, struct error *err) {
   if (follow_job(j->rt, j->loop, j->history, id, &opt, j->o, err)) return -1;
   memcpy(j->o->id, own, sizeof own);
   j->o->original_id = xstrdup(id);
-  ledger_word(j->ledger, WORD_DONE);
   job_write_result(j);
+  ledger_word(j->ledger, WORD_DONE);
   return 1;
 }
 
@@ -115,6 +115,15 @@ static int create(struct job *j, struct error *err) {
   }
 }
 
+/* The word is ahead of the line: a guardian looks whether the line is there. */
+static int write_intent(struct job *j, struct error *err) {
+  job_publish(j);
+  ledger_word(j->ledger, WORD_INTENT);
+  if (!history_append(j->history, "intent", j->o, NULL, err)) return 0;
+  ledger_word(j->ledger, WORD_NOTHING);
+  return -1;
+}
+
 static int begin(struct job *j, struct error *err) {
   if (j->rt->ops->connect(j->rt, err) || job_prepare(j, err)) return -1;
   const struct runtime_info *info = j->rt->ops->info(j->rt);
@@ -131,9 +140,7 @@ static int begin(struct job *j, struct error *err) {
   if (job_pull(j, err)) return -1;
   job_phase(j, PHASE_PULL);
   for (size_t i = 0; i < j->prepared.notes.n && !j->req->quiet; i++) job_say(j, "%s", j->prepared.notes.v[i]);
-  if (history_append(j->history, "intent", j->o, NULL, err)) return -1;
-  ledger_word(j->ledger, WORD_INTENT);
-  job_publish(j);
+  if (write_intent(j, err)) return -1;
   if (job_watch(j, err)) return -1;
   if ((answered = create(j, err))) return answered;
   job_publish(j);

@@ -57,6 +57,7 @@ static void fail(struct job *j, const struct error *err) {
   outcome_not_started(j->o, err);
   job_say(j, "%s", j->o->message);
   job_write_result(j);
+  ledger_word(j->ledger, WORD_DONE);
 }
 
 static int open_runtime(struct job *j, const char *kind, const struct endpoint *ep, struct error *err) {
@@ -106,15 +107,16 @@ int job_launch(const struct job_request *req, const char *kind, const struct end
   snprintf(j->ledger->job_id, sizeof j->ledger->job_id, "%s", o->id);
   job_publish(j);
   struct guardian_task task = {req, kind, ep, history, j->ledger, live_hold(o->id)};
-  if (req->result && result_begin(req->result, o, &err))
+  if (!getcwd(j->ledger->folder, sizeof j->ledger->folder)) j->ledger->folder[0] = '\0';
+  if (!(j->guardian = guardian_fork(&task, &err)))
     fail(j, &err);
-  else if (!(j->guardian = guardian_fork(&task, &err)))
+  else if (req->result && result_begin(req->result, o, &err)) /* from here the guardian completes it */
     fail(j, &err);
   else
     carry_out(j, kind, ep);
   guardian_release(j->guardian);
   int status = o->exit_status, word = atomic_load(&j->ledger->word);
-  bool done = word == WORD_DONE || word == WORD_NOTHING;
+  bool done = word == WORD_DONE;
   if (done && !atomic_load(&j->ledger->settle_owed)) guardian_reap(j->guardian);
   if (done) live_drop(o->id, task.live_fd);
   ledger_free(j->ledger);

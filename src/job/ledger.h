@@ -8,8 +8,8 @@
 #include <stdint.h>
 
 enum word {
-  WORD_NOTHING,  /* nothing that could be left behind */
-  WORD_INTENT,   /* intent line written: an outcome line is owed */
+  WORD_NOTHING,  /* nothing on the engine but perhaps a once-claim; a result file may be begun */
+  WORD_INTENT,   /* intent line may be written: if it is, an outcome line is owed */
   WORD_CREATE,   /* create may be on the wire: look for the label */
   WORD_CREATED,  /* container_id is known, start not sent */
   WORD_STARTING, /* start may be on the wire */
@@ -22,11 +22,11 @@ enum word {
 
 struct ledger {
   _Atomic int word;
-  _Atomic bool recorded;      /* the outcome line of an end before the command began is written */
-  _Atomic bool handed_over;   /* --detach, detach keys, HUP of a lost terminal: the guardian goes on */
+  _Atomic bool recorded;    /* the line of an end without a command of our own is written, `record` has it */
+  _Atomic bool handed_over; /* --detach, detach keys, HUP of a lost terminal: the guardian goes on */
   _Atomic int deadline_fired; /* enum deadline: acted on by the guardian (launcher stuck) */
   _Atomic bool settle_owed;   /* other jobs' leftovers were seen: the guardian settles them, afterwards */
-  char once_claim[192];       /* ours; "": none */
+  char once_claim[192];       /* ours, or being asked for: its owner label tells; "": none */
   char job_id[32];
   char container_id[80];
   bool tty;
@@ -42,8 +42,13 @@ struct ledger {
   _Atomic int64_t input_sent;
   int64_t memory_limit;
   _Atomic int sent[65]; /* signals sent as ours: their kill events are not somebody else's */
-  uint32_t record_len;  /* the outcome so far, as JSON: what a successor writes into the history */
-  char record[LEDGER_RECORD_MAX];
+  char folder[4096];    /* where the caller stood: a relative --result is meant from there */
+  _Atomic int
+      record_at; /* which of the two below counts: a death in the middle of a write leaves the other */
+  struct {
+    uint32_t len;
+    char json[LEDGER_RECORD_MAX];
+  } record[2]; /* the outcome so far: what a successor writes into history and result */
 };
 
 struct ledger *ledger_new(void); /* shared, sparse; aborts without memory */

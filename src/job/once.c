@@ -16,7 +16,8 @@
 #define UNRESOLVED_MS                                                                                        \
   60000 /* neither container nor record of the owner for that long (experiments.md section 6) */
 #define LOOK_AGAIN_MS 250
-#define CLAIM_DEPTH 64 /* runs again of runs again */
+#define CLAIM_FLIGHT_MS 1000 /* a claim sent by one who died then: it has arrived by now */
+#define CLAIM_DEPTH 64       /* runs again of runs again */
 
 static void hash_word(struct buf *b, const char *s) {
   buf_printf(b, "%zu:%s,", s ? strlen(s) : 0, s ? s : "");
@@ -139,8 +140,10 @@ static void answered(struct job *j) {
   struct error err = ERROR_INIT;
   if (history_append(j->history, "outcome", j->o, NULL, &err))
     job_say(j, "the outcome could not be recorded: %s", err.text);
-  ledger_word(j->ledger, WORD_DONE);
+  job_publish(j);
+  atomic_store(&j->ledger->recorded, true);
   job_write_result(j);
+  ledger_word(j->ledger, WORD_DONE);
 }
 
 /* --- the owner is at it: its output from the start --- */
@@ -261,17 +264,26 @@ static bool finished(const json_t *record, const char *verdict) {
   return v && !strcmp(v, verdict);
 }
 
-/* One claim of the chain. 0: ours. 1: answered. 2: failed and to be run again: *ret_next is the next claim.
- * -1. */
-static int try_claim(struct job *j, const char *claim, char *ret_next, size_t size, struct error *err) {
+/* The answer was lost: whether it became ours is looked up when it is given back. */
+static void release_doubtful(struct job *j, const char *claim) {
+  j->once_ours = true;
+  snprintf(j->once_claim, sizeof j->once_claim, "%s", claim);
+  once_release(j);
+}
+
+/* One claim of the chain. rerun: behind a failed one, of which the history knows. 0: ours. 1: answered. 2:
+ * failed and to be run again: *ret_next is the next claim. -1. */
+static int try_claim(struct job *j, const char *claim, bool rerun, char *ret_next, size_t size,
+                     struct error *err) {
   CLEANUP_JSON json_t *mine = claim_labels(j), *owner = NULL;
-  if (j->rt->ops->claim(j->rt, claim, mine, &owner, err)) return -1;
+  snprintf(j->ledger->once_claim, sizeof j->ledger->once_claim, "%s", claim); /* ahead of the request */
+  if (j->rt->ops->claim(j->rt, claim, mine, &owner, err)) return release_doubtful(j, claim), -1;
   if (!strcmp(get(owner, "run-once.id"), j->o->id)) {
     j->once_ours = true;
     snprintf(j->once_claim, sizeof j->once_claim, "%s", claim);
-    memcpy(j->ledger->once_claim, j->once_claim, sizeof j->once_claim);
-    return check_history(j, err);
+    return rerun ? 0 : check_history(j, err);
   }
+  j->ledger->once_claim[0] = '\0';
   if (strcmp(get(owner, "run-once.binding"), get(mine, "run-once.binding")) != 0)
     return mismatch(j, owner, err);
   CLEANUP_FREE char *id = xstrdup(get(owner, "run-once.id"));
@@ -301,7 +313,7 @@ int once_begin(struct job *j, struct error *err) {
   if (!*j->o->once) return error_set(err, ERR_USAGE, "--once: the key is empty");
   lock_once_hash(j->prepared.app, j->o->once, claim);
   for (int i = 0; i < CLAIM_DEPTH;) {
-    int rc = try_claim(j, claim, next, sizeof next, err);
+    int rc = try_claim(j, claim, i > 0, next, sizeof next, err);
     if (rc == 1) answered(j);
     if (rc <= 1) return rc;
     if (rc == 3) continue; /* freed: the same once more */
@@ -332,16 +344,37 @@ void once_store_settled(struct runtime *rt, struct loop *loop, const struct job_
   if (rt->ops->claim_read(rt, i->once, &labels, &err)) return;
   bool owner = !strcmp(get(labels, "run-once.id"), i->id);
   json_decref(labels);
-  if (owner && once_record_store(rt, loop, i->once, i->image, i->container, i->tty, 1 << 20, o, &err))
+  if (owner && o->verdict == VERDICT_NOT_STARTED) {
+    if (rt->ops->claim_free(rt, i->once, &err)) trace(TRACE_JOB, "once-key: %s", err.text);
+  } else if (owner && once_record_store(rt, loop, i->once, i->image, i->container, i->tty, 1 << 20, o, &err))
     trace(TRACE_JOB, "once-record: %s", err.text);
+}
+
+/* 1: it is ours, 0: another's or nobody's, -1: err. A claim of a launcher that died may still be in flight.
+ */
+static int owns_claim(struct job *j, struct error *err) {
+  for (int64_t until = clock_ms() + (j->unattended ? CLAIM_FLIGHT_MS : 0);;) {
+    json_t *labels = NULL;
+    if (!j->rt->ops->claim_read(j->rt, j->once_claim, &labels, err)) {
+      bool mine = !strcmp(get(labels, "run-once.id"), j->o->id);
+      json_decref(labels);
+      return mine;
+    }
+    if (err->kind != ERR_MISSING) return -1;
+    error_clear(err);
+    if (clock_ms() >= until) return 0;
+    loop_step(j->loop, LOOK_AGAIN_MS);
+  }
 }
 
 void once_release(struct job *j) {
   struct error err = ERROR_INIT;
   if (!j->once_ours) return;
-  if (j->rt->ops->claim_free(j->rt, j->once_claim, &err))
+  int own = owns_claim(j, &err);
+  if (own < 0 || (own && j->rt->ops->claim_free(j->rt, j->once_claim, &err)))
     job_say(j, "once-key '%s' could not be given back: %s", j->o->once, err.text);
   j->once_ours = false;
+  j->ledger->once_claim[0] = '\0';
 }
 
 int once_free(struct runtime *rt, const char *key_hash, struct error *err) {

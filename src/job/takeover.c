@@ -24,7 +24,8 @@ static void pause_ms(struct job *j, int64_t ms) {
 
 static void read_record(struct job *j) {
   struct error err = ERROR_INIT;
-  json_t *r = json_parse(j->ledger->record, j->ledger->record_len, &err);
+  int at = atomic_load(&j->ledger->record_at);
+  json_t *r = json_parse(j->ledger->record[at].json, j->ledger->record[at].len, &err);
   if (r) outcome_from_json(r, j->o, &err);
   j->prepared.app = xstrdup(json_string_value(json_object_get(r, "run-once.app")));
   json_decref(r);
@@ -42,13 +43,11 @@ static int contact(struct job *j) {
 }
 
 static void never_began(struct job *j) {
-  struct error err = ERROR_INIT, why = ERROR_INIT;
+  struct error why = ERROR_INIT;
   error_set(&why, ERR_CANCELLED, "run-once was ended before the command began");
   outcome_not_started(j->o, &why);
   once_release(j);
   j->o->removed = true;
-  if (history_append(j->history, "outcome", j->o, NULL, &err)) trace(TRACE_JOB, "%s", err.text);
-  job_write_result(j);
 }
 
 /* Bytes of the log are the only sign of life without the attached stream. */
@@ -119,11 +118,15 @@ static void conclude(struct job *j) {
   job_conclude(j);
 }
 
-/* A crash may have come between the outcome line and its word. */
+/* A crash may have come between the outcome line and its word. The line then is the outcome. */
 static bool recorded(struct job *j) {
   json_t *intent = NULL, *outcome = NULL;
   struct error none = ERROR_INIT;
   bool found = !history_find(j->history, j->o->id, &intent, &outcome, &none) && outcome;
+  if (found && !outcome_from_json(outcome, j->o, &none)) {
+    const char *hash = json_str(outcome, "hash");
+    snprintf(j->o->record_hash, sizeof j->o->record_hash, "%s", hash ? hash : "");
+  }
   json_decref(intent);
   json_decref(outcome);
   return found || atomic_load(&j->ledger->recorded);
@@ -144,6 +147,7 @@ static bool carry_out(struct job *j, struct owed *o, enum action a) {
     return !j->unconfirmed;
   case ACT_RECORD_NEVER:
     never_began(j);
+    if (history_append(j->history, "outcome", j->o, NULL, &o->fault)) trace(TRACE_JOB, "%s", o->fault.text);
     o->f.recorded = true;
     return true;
   case ACT_RECORD_UNKNOWN:
@@ -155,6 +159,8 @@ static bool carry_out(struct job *j, struct owed *o, enum action a) {
     if (!job_read_state(j)) conclude(j);
     return false;
   case ACT_DONE:
+    if (o->f.seen == SEEN_ABSENT) j->o->removed = true;
+    job_write_result(j);
     ledger_word(j->ledger, WORD_DONE);
     return false;
   default:
@@ -193,10 +199,34 @@ static struct job *job_of(const struct guardian_task *t, struct outcome *o) {
   return j;
 }
 
+/* Is the intent line there? Without a history there is none to be missed. */
+static bool intended(struct job *j) {
+  json_t *intent = NULL, *outcome = NULL;
+  struct error none = ERROR_INIT;
+  bool found = !history_find(j->history, j->o->id, &intent, &outcome, &none) && intent;
+  json_decref(intent);
+  json_decref(outcome);
+  return found;
+}
+
+/* Nothing was made but perhaps a once-claim. What the launcher decided itself it has published. */
+static void nothing_made(struct job *j) {
+  if (j->once_ours && contact(j)) return;
+  if (!atomic_load(&j->ledger->recorded)) never_began(j);
+  job_write_result(j);
+  ledger_word(j->ledger, WORD_DONE);
+}
+
 void takeover(const struct guardian_task *t, bool is_owed) {
   struct outcome o;
   struct job *j = job_of(t, &o);
-  if (!j || contact(j)) return;
+  if (!j) return;
+  int word = atomic_load(&t->ledger->word);
+  if (is_owed && (word == WORD_NOTHING || (word == WORD_INTENT && !intended(j)))) {
+    nothing_made(j);
+    is_owed = false;
+  }
+  if ((is_owed || atomic_load(&t->ledger->settle_owed)) && contact(j)) return;
   if (is_owed) owed(j);
   if (atomic_load(&t->ledger->settle_owed)) settle_leftovers(j->rt, j->loop, j->history, j->o->id);
 }
