@@ -2,6 +2,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/trace.h"
+#include "job/remember.h"
 #include <stdlib.h>
 
 #define CREATE_FLIGHT_MS 30000 /* a create in flight is not listed yet (experiments.md section 2) */
@@ -61,12 +62,13 @@ static void look(struct owed *o, int64_t *wait) {
 }
 
 /* Removal without force, by id. A running container refuses it, and a start in flight finds nothing any more.
- */
+ * One that ran and ended since we looked is removed as well: the engine's memory tells, and then it is no
+ * fence. */
 static void take_away(struct owed *o, bool fence) {
   error_clear(&o->fault);
   if (!o->rt->ops->remove(o->rt, o->cid, false, &o->fault)) {
     o->f.seen = SEEN_ABSENT;
-    if (fence) o->f.fenced = true;
+    if (fence) o->f.fenced = !remember(o->rt, o->loop, o->job_id).start;
   } else {
     o->f.seen = o->fault.kind == ERR_CONFLICT ? SEEN_NOTHING : SEEN_NO_CONTACT;
     if (o->fault.kind != ERR_CONFLICT) note_contact(o);

@@ -7,6 +7,7 @@
 #include "job/live.h"
 #include "job/once.h"
 #include "job/owed.h"
+#include "job/remember.h"
 #include "job/spool.h"
 #include "job/state.h"
 #include "job/verdict.h"
@@ -16,7 +17,6 @@
 
 #define LEAVE_ALONE_MS 600000  /* contract section 5: jobs of other machines, by the engine's clock */
 #define HALF_CREATED_MS 660000 /* the default --start-timeout and a minute */
-#define REPLAY_MS 300          /* remembered events come right behind the head */
 #define SPOOL_MAX (64 << 20)
 #define SPOOL_KEEP_MS 86400000
 
@@ -47,36 +47,6 @@ static bool may_settle(struct runtime *rt, const struct job_info *i, bool now) {
   if (of_this_machine(i) || now) return true;
   if (i->state.status == STATE_CREATED) return age_ms(rt, i->state.created_at) > HALF_CREATED_MS;
   return age_ms(rt, i->state.finished_at) > LEAVE_ALONE_MS;
-}
-
-/* The events the engine remembers: kills by anyone, and whether it remembers the start at all. */
-struct memory {
-  bool start, kill;
-  bool asked; /* `jobs stop`: what follows is ours */
-  int signal;
-};
-static void on_event(void *data, enum runtime_event e, int signo, int64_t time_ns) {
-  struct memory *m = data;
-  (void)time_ns;
-  if (e == EVENT_START) m->start = true;
-  if (e == EVENT_KILL && signo == JOB_STOP_NOTICE)
-    m->asked = true;
-  else if (e == EVENT_KILL)
-    m->kill = true, m->signal = signo;
-  else if (e == EVENT_STOP)
-    m->kill = true;
-}
-
-static struct memory remembered(struct runtime *rt, struct loop *loop, const char *id) {
-  static const struct watch_handlers calls = {on_event};
-  struct memory m = {0};
-  struct error err = ERROR_INIT;
-  struct event_watch *w = NULL;
-  if (rt->ops->watch(rt, id, &calls, &m, &w, &err)) return m;
-  for (int64_t end = clock_ms() + REPLAY_MS, now; (now = clock_ms()) < end;)
-    loop_step(loop, (int)(end - now));
-  event_watch_free(w);
-  return m;
 }
 
 static char *copy(const char *s) {
@@ -113,7 +83,7 @@ static void decide(struct runtime *rt, struct loop *loop, const struct job_info 
     outcome_not_started(o, &never);
     return;
   }
-  struct memory m = remembered(rt, loop, i->id);
+  struct memory m = remember(rt, loop, i->id);
   struct evidence e = {
       .state_read = true, .state = i->state, .outside_kill = m.kill, .outside_signal = m.signal};
   e.our_stop = m.asked && m.kill;

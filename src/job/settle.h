@@ -14,6 +14,6 @@ void settle_leftovers(struct runtime *rt, struct loop *loop, struct history *h, 
 void settle_outcome(struct runtime *rt, struct loop *loop, const struct job_info *info, struct outcome *ret);
 /* For `jobs prune` and a lock's holder: settles one job. now: also other machines' jobs that ended just now.
  * 1: settled and removed; 0: not to be settled (runs, looked after, too young); -1: err. */
-int settle_one(struct runtime *rt, struct loop *loop, struct history *h, struct job_info *info,
-               bool now, const char *settler, struct error *err);
+int settle_one(struct runtime *rt, struct loop *loop, struct history *h, struct job_info *info, bool now,
+               const char *settler, struct error *err);
 #endif

@@ -1,0 +1,29 @@
+#include "job/remember.h"
+#include "base/clock.h"
+#include "job/state.h"
+
+#define REPLAY_MS 300 /* remembered events come right behind the head */
+
+static void on_event(void *data, enum runtime_event e, int signo, int64_t time_ns) {
+  struct memory *m = data;
+  (void)time_ns;
+  if (e == EVENT_START) m->start = true;
+  if (e == EVENT_KILL && signo == JOB_STOP_NOTICE)
+    m->asked = true;
+  else if (e == EVENT_KILL)
+    m->kill = true, m->signal = signo;
+  else if (e == EVENT_STOP)
+    m->kill = true;
+}
+
+struct memory remember(struct runtime *rt, struct loop *loop, const char *job_id) {
+  static const struct watch_handlers calls = {on_event};
+  struct memory m = {0};
+  struct error err = ERROR_INIT;
+  struct event_watch *w = NULL;
+  if (rt->ops->watch(rt, job_id, &calls, &m, &w, &err)) return m;
+  for (int64_t end = clock_ms() + REPLAY_MS, now; (now = clock_ms()) < end;)
+    loop_step(loop, (int)(end - now));
+  event_watch_free(w);
+  return m;
+}

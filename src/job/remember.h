@@ -1,0 +1,14 @@
+/* What the engine itself remembers of a job: its last events (docker keeps some hundred, and none over its
+ * own restart). */
+#ifndef JOB_REMEMBER_H
+#define JOB_REMEMBER_H
+#include "runtime/runtime.h"
+
+struct memory {
+  bool start, kill; /* a start; a kill or stop by anybody */
+  bool asked;       /* `jobs stop` asked for it */
+  int signal;       /* of the last kill */
+};
+/* Blocks about a third of a second in the loop. Nothing remembered: all false. */
+struct memory remember(struct runtime *rt, struct loop *loop, const char *job_id);
+#endif
