@@ -261,6 +261,40 @@ static void jobs_by_list_and_name(void **state) {
   close_bench(&b);
 }
 
+static void what_doctor_hears(void **state) {
+  BENCH({.request = "/info", .answer = OK "{}", .once = true},
+        {"/info",
+         OK "{\"Name\":\"shop1\",\"MemoryLimit\":false,\"CpuCfsQuota\":true,\"LiveRestoreEnabled\":true,"
+            "\"Warnings\":[\"no swap limit\",7]}"},
+        {.request = "/containers/json", .answer = FAULT("403", "{\"message\":\"denied\"}")});
+  struct strv facts, findings;
+  strv_init(&facts);
+  strv_init(&findings);
+  assert_int_equal(b.ops->examine(b.rt, &facts, &findings, &err), 0);
+  assert_true(strv_has(&facts, "cgroups: version unknown, driver unknown"));
+  assert_true(strv_has(&facts, "live-restore: off: a restart of the engine ends running jobs"));
+  strv_done(&facts);
+  strv_done(&findings);
+  assert_int_equal(b.ops->examine(b.rt, &facts, &findings, &err), 0);
+  assert_true(strv_has(&facts, "host: shop1"));
+  assert_true(strv_has(&facts, "live-restore: on"));
+  assert_true(strv_has(&findings, "the engine cannot limit memory: --memory has no effect"));
+  assert_true(strv_has(&findings, "the engine says: no swap limit"));
+  assert_true(strv_has(&findings, "containers may not be listed: GET /containers/json: denied"));
+  CLEANUP_FREE char *all = xstrdup("");
+  for (size_t i = 0; i < findings.n; i++) {
+    char *more = xprintf("%s%s\n", all, findings.v[i]);
+    free(all);
+    all = more;
+  }
+  assert_non_null(
+      strstr(all, "this machine's: times in records are the engine's")); /* its Date stands still */
+  assert_null(strstr(all, "processor"));
+  strv_done(&facts);
+  strv_done(&findings);
+  close_bench(&b);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(versions),
@@ -271,6 +305,7 @@ int main(void) {
       cmocka_unit_test(removal_by_somebody_else),
       cmocka_unit_test(a_terminal_that_is_late),
       cmocka_unit_test(an_interrupted_carrier_goes),
+      cmocka_unit_test(what_doctor_hears),
       cmocka_unit_test(pulls_that_fail),
       cmocka_unit_test(jobs_by_list_and_name),
   };

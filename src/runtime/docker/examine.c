@@ -1,4 +1,4 @@
-/* For doctor: what this engine is, and what about it will bite. */
+/* For doctor: what this engine is beside its version, and what about it will bite. */
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "data/json.h"
@@ -38,14 +38,10 @@ static void examine_clock(struct docker *d, struct strv *facts, struct strv *fin
 }
 
 static void examine_info(struct docker *d, const json_t *info, struct strv *facts, struct strv *findings) {
-  CLEANUP_FREE char *engine =
-      xprintf("%s, API %s", d->info.version[0] ? d->info.version : "unknown", d->info.api);
   CLEANUP_FREE char *machine = xprintf("%s, %s, kernel %s", or_unknown(info, "OperatingSystem"),
                                        or_unknown(info, "Architecture"), or_unknown(info, "KernelVersion"));
   CLEANUP_FREE char *cgroup =
-      xprintf("version %s, driver %s", json_str(info, "CgroupVersion"), json_str(info, "CgroupDriver"));
-  fact(facts, "endpoint", d->info.endpoint);
-  fact(facts, "engine", engine);
+      xprintf("version %s, driver %s", or_unknown(info, "CgroupVersion"), or_unknown(info, "CgroupDriver"));
   fact(facts, "host", json_str(info, "Name"));
   fact(facts, "machine", machine);
   fact(facts, "storage", json_str(info, "Driver"));
