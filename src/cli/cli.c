@@ -35,7 +35,7 @@ static int find_command(int argc, char **argv, int *ret_at, const char **ret_gro
                         struct error *err) {
   *ret_group = NULL;
   *ret_at = 2;
-  if (argc < 2) return error_set(err, ERR_USAGE, "no command given; see `run-once help`");
+  if (argc < 2) return error_set(err, ERR_USAGE, "command line: no command given; see `run-once help`");
   const char *word = argv[1];
   if (strcmp(word, "-h") == 0 || strcmp(word, "--help") == 0) word = "help";
   if (strcmp(word, "--version") == 0) word = "version";
@@ -89,7 +89,7 @@ static int parse(struct cli *c, int argc, char **argv, struct error *err) {
   c->argc = argc - at - first;
   if (group && find_member(c, group, err) < 0) return -1;
   if (at == 1 && !dashes && !option_flag(&c->opts, OPT_HELP)) {
-    if (c->argc == 0) return error_set(err, ERR_USAGE, "no command given; see `run-once help`");
+    if (c->argc == 0) return error_set(err, ERR_USAGE, "command line: no command given; see `run-once help`");
     return error_set(err, ERR_USAGE,
                      "command %s: stands behind options; write `run-once COMMAND [OPTIONS]`, or "
                      "`--` before what is to run",

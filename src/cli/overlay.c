@@ -137,9 +137,9 @@ int overlay_command(struct settings *s, const struct cli *c, const struct task *
   if (task && s->argv.n == 0) strv_copy(&s->argv, &task->command);
   for (int i = 0; i < c->argc; i++) strv_add(&s->argv, c->argv[i]);
   if (s->argv.n == 0)
-    return error_set(err, ERR_USAGE, "no COMMAND given; write run-once %s [OPTIONS] -- COMMAND [ARG...]",
-                     c->command->name);
-  if (!*s->argv.v[0]) return error_set(err, ERR_USAGE, "COMMAND is an empty word");
+    return error_set(err, ERR_USAGE, "%s: no COMMAND given; write run-once %s [OPTIONS] -- COMMAND [ARG...]",
+                     c->command->name, c->command->name);
+  if (!*s->argv.v[0]) return error_set(err, ERR_USAGE, "COMMAND: it is an empty word");
   if (!option_flag(&c->opts, OPT_SHELL)) return 0;
   if (task) return error_set(err, ERR_USAGE, "--shell: not for tasks; their command is in the release file");
   if (s->argv.n != 1)

@@ -104,7 +104,7 @@ static int check_lock(const struct invocation *inv, const struct prepared *p, st
   int result = 0;
   if (state_live(&holder.state))
     result =
-        error_set(err, ERR_LOCKED, "lock '%s' of '%s' is held by job %s of %s@%s; see `run-once jobs list`",
+        error_set(err, ERR_LOCKED, "lock '%s' of '%s': held by job %s of %s@%s; see `run-once jobs list`",
                   r->lock, p->app, holder.id ? holder.id : "?", holder.actor ? holder.actor : "?",
                   holder.host ? holder.host : "?");
   job_info_done(&holder);

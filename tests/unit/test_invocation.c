@@ -147,8 +147,8 @@ static void the_command(void **state) {
   assert_string_equal(b.inv.settings.argv.v[2], "more");
   done(&b);
   REFUSED(CMD_RUN, "--shell: takes one word, 2 were given; quote the whole script", "--shell", "a", "b");
-  REFUSED(CMD_RUN, "COMMAND is an empty word", "");
-  REFUSED(CMD_RUN, "no COMMAND given; write run-once run [OPTIONS] -- COMMAND [ARG...]", "-q");
+  REFUSED(CMD_RUN, "COMMAND: it is an empty word", "");
+  REFUSED(CMD_RUN, "run: no COMMAND given; write run-once run [OPTIONS] -- COMMAND [ARG...]", "-q");
 }
 
 /* stdin of the test is no terminal: it is made so in main(). */
