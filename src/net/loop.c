@@ -4,6 +4,7 @@
 #include "base/fd.h"
 #include "net/loop_curl.h"
 #include <assert.h>
+#include <openssl/crypto.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/timerfd.h>
@@ -47,6 +48,7 @@ struct loop {
 
 struct loop *loop_new(void) {
   struct loop *loop = xcalloc(1, sizeof *loop);
+  OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL); /* easy.c does it when TLS is meant */
   curl_global_init(CURL_GLOBAL_DEFAULT);
   loop->multi = curl_multi_init();
   loop->tasks_end = &loop->tasks;
