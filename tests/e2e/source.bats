@@ -245,7 +245,7 @@ planned() { jq -r "$1" "$OUT"; }
   plan_of container/app --image shop:2
   local differences
   differences=$(planned '.differences | sort | join("\n")')
-  for word in 'env VERSION' 'env ONLY_OLD' 'env ONLY_NEW' User WorkingDir StopSignal; do
+  for word in "env VERSION" "env ONLY_OLD" "env ONLY_NEW" user "working directory" "stop signal"; do
     grep -qi "$word" <<<"$differences" || { echo "no difference for $word: $differences"; return 1; }
   done
   run ! grep -q OVERRIDDEN <<<"$differences"

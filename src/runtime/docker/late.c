@@ -53,27 +53,37 @@ static char *joined(const json_t *list) {
   return text;
 }
 
-/* One place. Nothing there: nothing is added. */
-static int look_at(struct docker *d, const json_t *source, const char *path, json_t *late,
-                   struct error *err) {
+/* The files of one place, read or by the list of changes (NULL: read). Nothing there: nothing is added. */
+static int list_place(struct docker *d, struct listing *l, const json_t *changes, struct error *err) {
   struct error why = ERROR_INIT;
   struct buf tar;
-  if (late_is_mounted(source, path)) return 0;
-  buf_init(&tar, LIMIT_ARCHIVE);
-  if (docker_archive_get(d, json_str(source, "Id"), path, &tar, &why) < 0) {
-    wipe(&tar);
-    if (why.kind == ERR_MISSING) return 0;
-    if (why.kind != ERR_ENGINE && why.kind != ERR_PERMISSION && why.kind != ERR_CONFLICT) {
-      if (err) *err = why; /* the engine is gone, or we were interrupted */
-      return -1;
-    }
-    return cannot_read(path, why.text, err);
+  int rc = 0;
+  if (changes) {
+    late_changed(changes, l->source, l->path, l->files, l->skip);
+    return 0;
   }
-  struct listing l = {source, path, json_array(), json_array()};
-  int rc = tar_each(tar.data ? tar.data : "", tar.len, list_entry, &l, &why) < 0
-               ? cannot_read(path, why.text, err)
-               : 0;
+  buf_init(&tar, LIMIT_ARCHIVE);
+  if (docker_archive_get(d, json_str(l->source, "Id"), l->path, &tar, &why) < 0) {
+    if (why.kind == ERR_MISSING) {
+      rc = 0;
+    } else if (why.kind == ERR_ENGINE || why.kind == ERR_PERMISSION || why.kind == ERR_CONFLICT) {
+      rc = cannot_read(l->path, why.text, err);
+    } else { /* the engine is gone, or we were interrupted */
+      if (err) *err = why;
+      rc = -1;
+    }
+  } else if (tar_each(tar.data ? tar.data : "", tar.len, list_entry, l, &why) < 0) {
+    rc = cannot_read(l->path, why.text, err);
+  }
   wipe(&tar);
+  return rc;
+}
+
+static int look_at(struct docker *d, const json_t *source, const char *path, const json_t *changes,
+                   json_t *late, struct error *err) {
+  if (late_is_mounted(source, path)) return 0;
+  struct listing l = {source, path, json_array(), json_array()};
+  int rc = list_place(d, &l, changes, err);
   if (rc == 0 && json_array_size(l.files) && of_swarm(source)) {
     CLEANUP_FREE char *names = joined(l.files);
     rc = cannot_read(names, "the engine does not hand out the secrets of a Swarm task", err);
@@ -85,14 +95,24 @@ static int look_at(struct docker *d, const json_t *source, const char *path, jso
   return rc;
 }
 
+/* *ret stays NULL when the files can be read at once. */
+static int list_changes(struct docker *d, const json_t *source, json_t **ret, struct error *err) {
+  if (!late_reading_makes_folders(source)) return 0;
+  CLEANUP_FREE char *path = xprintf("/containers/%s/changes", json_str(source, "Id"));
+  if (docker_json(d, path, ret, err) < 0)
+    return error_prefix(err, "looking for files that were put into the source failed");
+  return 0;
+}
+
 int late_find(struct docker *d, const json_t *source, json_t **ret, char **ret_unread, struct error *err) {
   json_t *late = json_array();
   struct strv targets;
-  int rc = 0;
   strv_init(&targets);
   CLEANUP_FREE char *unread = NULL;
+  CLEANUP_JSON json_t *changes = NULL;
+  int rc = list_changes(d, source, &changes, err);
   late_targets(source, &targets, &unread);
-  for (size_t i = 0; rc == 0 && i < targets.n; i++) rc = look_at(d, source, targets.v[i], late, err);
+  for (size_t i = 0; rc == 0 && i < targets.n; i++) rc = look_at(d, source, targets.v[i], changes, late, err);
   strv_done(&targets);
   if (rc < 0) {
     json_decref(late);

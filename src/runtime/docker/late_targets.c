@@ -9,8 +9,6 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define SECRETS "/run/secrets"
-
 static bool below(const char *path, const char *folder) {
   size_t n = strlen(folder);
   while (n > 1 && folder[n - 1] == '/') n--;
@@ -43,7 +41,7 @@ static bool is_put(const struct yaml *definition) {
 static void add_target(struct strv *ret, const char *base, const char *name, const char *target) {
   CLEANUP_FREE char *path =
       target && *target == '/' ? xstrdup(target) : xprintf("%s/%s", base, target ? target : name);
-  if (strcmp(base, SECRETS) == 0 && below(path, SECRETS)) return; /* already there */
+  if (strcmp(base, LATE_SECRETS) == 0 && below(path, LATE_SECRETS)) return; /* already there */
   if (!strchr(path, '$') && !strv_has(ret, path)) strv_add(ret, path);
 }
 
@@ -76,7 +74,7 @@ static bool add_file(const char *path, const char *service_name, struct strv *re
       services && services->kind == YAML_MAP ? yaml_get(services, service_name) : NULL;
   if (service && service->kind == YAML_MAP) {
     add_list(service, yaml_get(y, "configs"), "configs", "", ret);
-    add_list(service, yaml_get(y, "secrets"), "secrets", SECRETS, ret);
+    add_list(service, yaml_get(y, "secrets"), "secrets", LATE_SECRETS, ret);
   }
   bool read = y != NULL;
   yaml_tree_free(y);
@@ -88,7 +86,7 @@ void late_targets(const json_t *source, struct strv *ret, char **ret_unread) {
   const json_t *labels = json_at(source, "Config.Labels");
   const char *files = json_string_value(json_object_get(labels, LABEL_COMPOSE_FILES));
   const char *service = json_string_value(json_object_get(labels, LABEL_COMPOSE_SERVICE));
-  strv_add(ret, SECRETS);
+  strv_add(ret, LATE_SECRETS);
   *ret_unread = NULL;
   if (!files || !service) return;
   CLEANUP_FREE char *copy = xstrdup(files);
