@@ -1,5 +1,8 @@
 #include "cli/invocation.h"
 #include "base/alloc.h"
+#include "base/fd.h"
+#include "base/limits.h"
+#include "data/json.h"
 #include "net/choose.h"
 #include <stdlib.h>
 #include <string.h>
@@ -66,6 +69,26 @@ static int layer_release(struct invocation *inv, struct options *o, option_mask 
   return release_settings(r, inv->task, &inv->settings, err);
 }
 
+/* Docker's users have their keys in its config.json. A broken file is doctor's to tell: it is no fault of a
+ * run. */
+static char *docker_detach_keys(void) {
+  CLEANUP_FREE char *folder = docker_config_dir();
+  CLEANUP_FREE char *path = folder ? xprintf("%s/config.json", folder) : NULL;
+  struct error unsaid = ERROR_INIT;
+  struct buf text;
+  if (!path || !file_exists(path) || file_read(path, LIMIT_CONFIG_JSON, &text, &unsaid) < 0) return NULL;
+  CLEANUP_JSON json_t *config = json_parse(text.data ? text.data : "", text.len, &unsaid);
+  buf_done(&text);
+  const char *keys = json_str(config, "detachKeys");
+  return keys && *keys ? xstrdup(keys) : NULL;
+}
+
+static void choose_detach_keys(struct invocation *inv, const struct options *o) {
+  if (!inv->settings.tty || option_text(o, OPT_DETACH_KEYS)) return;
+  inv->detach_keys = docker_detach_keys();
+  if (inv->detach_keys) inv->request.detach_keys = inv->detach_keys;
+}
+
 int invocation_build(struct invocation *inv, struct cli *c, struct error *err) {
   memset(inv, 0, sizeof *inv);
   inv->kind = "docker";
@@ -75,6 +98,7 @@ int invocation_build(struct invocation *inv, struct cli *c, struct error *err) {
   if (overlay_command(&inv->settings, c, inv->task, err) < 0) return -1;
   if (overlay_settings(&inv->settings, &c->opts, &inv->notes, err) < 0) return -1;
   if (request_build(&inv->request, &inv->settings, &c->opts, inv->task, err) < 0) return -1;
+  choose_detach_keys(inv, &c->opts);
   return invocation_target(&c->opts, inv->release, &inv->kind, &inv->endpoint, err);
 }
 
@@ -82,5 +106,6 @@ void invocation_done(struct invocation *inv) {
   settings_done(&inv->settings);
   endpoint_done(&inv->endpoint);
   strv_done(&inv->notes);
+  free(inv->detach_keys);
   release_free(inv->release);
 }

@@ -15,6 +15,7 @@ struct invocation {
   const char *kind;           /* "docker" */
   struct endpoint endpoint;
   struct strv notes; /* for stderr, unless quiet */
+  char *detach_keys; /* of docker's config.json; NULL: none there */
 };
 /* Always to be followed by invocation_done(), also after a fault. The task's name is taken from the words of
  * `task` or from plan's --task. */

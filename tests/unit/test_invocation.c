@@ -178,6 +178,24 @@ static void streams(void **state) {
   REFUSED(CMD_RUN, "--detach: input cannot be forwarded; leave out -i", "-di", "cat");
 }
 
+static void detach_keys_of_docker(void **state) {
+  (void)state;
+  struct built b;
+  setenv("DOCKER_CONFIG", folder, 1);
+  write_file("config.json", "{\"detachKeys\": \"ctrl-x\"}");
+  assert_int_equal(BUILD(&b, CMD_RUN, "-t", "sh"), 0);
+  assert_string_equal(b.inv.request.detach_keys, "ctrl-x");
+  done(&b);
+  assert_int_equal(BUILD(&b, CMD_RUN, "-t", "--detach-keys", "ctrl-q", "sh"), 0);
+  assert_string_equal(b.inv.request.detach_keys, "ctrl-q");
+  done(&b);
+  write_file("config.json", "{");
+  assert_int_equal(BUILD(&b, CMD_RUN, "-t", "sh"), 0);
+  assert_string_equal(b.inv.request.detach_keys, "ctrl-p,ctrl-q");
+  done(&b);
+  unlink("config.json");
+}
+
 static void the_copy(void **state) {
   (void)state;
   struct built b;
@@ -240,6 +258,7 @@ int main(void) {
       cmocka_unit_test(streams),
       cmocka_unit_test(the_copy),
       cmocka_unit_test(where),
+      cmocka_unit_test(detach_keys_of_docker),
   };
   setenv("DOCKER_HOST", "unix:///nowhere.sock", 1);
   if (!freopen("/dev/null", "r", stdin) || enter(NULL) < 0) return 99;
