@@ -154,7 +154,7 @@ static void attached(struct job *j) {
   if (j->stream) guardian_stream(j->guardian, stream_fd(j->stream));
   if (j->req->settings->tty) {
     j->sig.resized = true;
-    if (tty_raw(STDIN_FILENO, &err)) job_say(j, "%s", err.text);
+    if (j->req->settings->open_stdin && tty_raw(STDIN_FILENO, &err)) job_say(j, "%s", err.text);
   }
   if (j->input) input_stream(j->input, j->stream);
   atomic_store(&j->ledger->settle_owed, settle_wanted(j));
