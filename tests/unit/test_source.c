@@ -178,12 +178,66 @@ static void compose_targets(void **state) {
   free(files);
 }
 
+static char *changed(const char *changes, const char *source, const char *path) {
+  json_t *list = json_loads(changes, 0, NULL), *of = json_loads(source, 0, NULL);
+  json_t *both = json_pack("[[], []]");
+  late_changed(list, of, path, json_array_get(both, 0), json_array_get(both, 1));
+  char *text = json_dumps(both, JSON_COMPACT);
+  json_decref(both);
+  json_decref(of);
+  json_decref(list);
+  return text;
+}
+
+static void late_by_changes(void **state) {
+  (void)state;
+  static const struct {
+    const char *path, *found;
+  } cases[] = {
+      {"/run/secrets", "[[\"/run/secrets/a\",\"/run/secrets/d/b\"],[\"/run/secrets/m/x\"]]"},
+      {"/etc/shop.conf", "[[\"/etc/shop.conf\"],[]]"},
+      {"/etc/none", "[[],[]]"},
+  };
+  static const char changes[] =
+      "[{\"Path\":\"/run/secrets/a\",\"Kind\":1},{\"Path\":\"/run/secrets\",\"Kind\":1},"
+      "{\"Path\":\"/run/secrets/d\",\"Kind\":1},{\"Path\":\"/run/secrets/d/b\",\"Kind\":0},"
+      "{\"Path\":\"/run/secrets/gone\",\"Kind\":2},{\"Path\":\"/run/secrets2\",\"Kind\":1},"
+      "{\"Path\":\"/run/secrets/m/x\",\"Kind\":1},{\"Path\":\"/etc/shop.conf\",\"Kind\":1}]";
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    char *found = changed(changes, "{\"Mounts\":[{\"Destination\":\"/run/secrets/m\"}]}", cases[i].path);
+    assert_string_equal(found, cases[i].found);
+    free(found);
+  }
+  char *found = changed("[{\"Path\":\"/run/secrets\",\"Kind\":1}]", "{}", "/run/secrets");
+  assert_string_equal(found, "[[],[]]"); /* an empty folder */
+  free(found);
+}
+
+static void reading_makes_folders(void **state) {
+  (void)state;
+  static const struct {
+    const char *source;
+    bool makes;
+  } cases[] = {
+      {"{\"State\":{\"Running\":false},\"HostConfig\":{\"Binds\":[\"data:/d\",\"/srv:/s\"]}}", true},
+      {"{\"State\":{\"Running\":true},\"HostConfig\":{\"Binds\":[\"/srv:/s\"]}}", false},
+      {"{\"State\":{\"Running\":false},\"HostConfig\":{\"Binds\":[\"data:/d\"]}}", false},
+      {"{\"State\":{\"Running\":false},\"HostConfig\":{\"Binds\":null}}", false},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    json_t *source = json_loads(cases[i].source, 0, NULL);
+    assert_int_equal(late_reading_makes_folders(source), cases[i].makes);
+    json_decref(source);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(running_ones_first), cmocka_unit_test(else_the_newest_and_said),
-      cmocka_unit_test(several_projects),   cmocka_unit_test(nothing_there),
-      cmocka_unit_test(half_done_roll_out), cmocka_unit_test(image_of_chooses),
-      cmocka_unit_test(compose_targets),
+      cmocka_unit_test(running_ones_first),    cmocka_unit_test(else_the_newest_and_said),
+      cmocka_unit_test(several_projects),      cmocka_unit_test(nothing_there),
+      cmocka_unit_test(half_done_roll_out),    cmocka_unit_test(image_of_chooses),
+      cmocka_unit_test(compose_targets),       cmocka_unit_test(late_by_changes),
+      cmocka_unit_test(reading_makes_folders),
   };
   return RUN_TESTS(tests);
 }
