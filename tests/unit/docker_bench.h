@@ -9,7 +9,9 @@
 #include "net/endpoint.h"
 #include "runtime/runtime.h"
 
-#define HEAD "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nDate: Sun, 29 Nov 2026 15:04:05 GMT\r\n"
+#define HEAD                                                                                                 \
+  "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Type: application/json\r\nDate: Sun, 29 Nov 2026 "        \
+  "15:04:05 GMT\r\n"
 #define OK HEAD "\r\n"
 #define PING                                                                                                 \
   { "/_ping", HEAD "Api-Version: 1.41\r\nServer: Docker/20.10.24 (linux)\r\nContent-Length: 0\r\n\r\n" }

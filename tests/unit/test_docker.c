@@ -35,7 +35,8 @@ static void versions(void **state) {
 }
 
 static void what_connect_learns(void **state) {
-  BENCH({"HEAD /_ping", "HTTP/1.1 405 No\r\n\r\n"}, PING, {"/info", OK "{\"LiveRestoreEnabled\":true}"});
+  BENCH({"HEAD /_ping", "HTTP/1.1 405 No\r\nConnection: close\r\n\r\n"}, PING,
+        {"/info", OK "{\"LiveRestoreEnabled\":true}"});
   assert_int_equal(b.ops->clock_ns(b.rt), 0);
   assert_int_equal(b.ops->connect(b.rt, &err), 0);
   assert_string_equal(b.ops->info(b.rt)->version, "20.10.24");
@@ -92,7 +93,7 @@ static void starts_that_fail(void **state) {
         {"/mount/json", STATE("created", "127")}, {"/run/start", FAULT("400", "{\"message\":\"x\"}")},
         {"/run/json", STATE("running", "127")}, {"/lost/start", NULL},
         {"/gone/start", FAULT("404", "{\"message\":\"x\"}")},
-        {"/again/start", "HTTP/1.1 304 Not Modified\r\n\r\n"});
+        {"/again/start", "HTTP/1.1 304 Not Modified\r\nConnection: close\r\n\r\n"});
   for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
     assert_int_equal(b.ops->start(b.rt, cases[i].id, &err), -1);
     assert_int_equal(err.kind, cases[i].kind);

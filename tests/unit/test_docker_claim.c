@@ -8,7 +8,10 @@
         "HTTP/1.1 201 Created\r\n\r\n{\"Id\":\"" ID "\"}"                                                    \
   }
 #define GONE                                                                                                 \
-  { .request = "DELETE /v1.41/containers/" ID "?v=1 ", .answer = "HTTP/1.1 204 No\r\n\r\n", .once = true }
+  {                                                                                                          \
+    .request = "DELETE /v1.41/containers/" ID "?v=1 ",                                                       \
+    .answer = "HTTP/1.1 204 No\r\nConnection: close\r\n\r\n", .once = true                                   \
+  }
 
 static void the_first_creators_labels(void **state) {
   BENCH(
@@ -48,8 +51,12 @@ static void a_store_that_fails(void **state) {
 }
 
 static void left_behind_carriers_are_swept(void **state) {
-  BENCH({.request = "DELETE /v1.41/containers/old?v=1 ", .answer = "HTTP/1.1 204 No\r\n\r\n", .once = true},
-        {.request = "DELETE /v1.41/containers/new?v=1 ", .answer = "HTTP/1.1 204 No\r\n\r\n", .once = true},
+  BENCH({.request = "DELETE /v1.41/containers/old?v=1 ",
+         .answer = "HTTP/1.1 204 No\r\nConnection: close\r\n\r\n",
+         .once = true},
+        {.request = "DELETE /v1.41/containers/new?v=1 ",
+         .answer = "HTTP/1.1 204 No\r\nConnection: close\r\n\r\n",
+         .once = true},
         GONE, CARRIER, {"/volumes/", VOLUME("{}")}, {"PUT ", OK},
         {"/containers/json?",
          OK "[{\"Id\":\"old\",\"Created\":1795964000},{\"Id\":\"new\",\"Created\":1795964640}]"});
@@ -57,6 +64,16 @@ static void left_behind_carriers_are_swept(void **state) {
   assert_int_equal(b.engine.count->n[0], 1);
   assert_int_equal(b.engine.count->n[1], 0);
   assert_int_equal(b.engine.count->n[2], 1);
+  close_bench(&b);
+}
+
+static void a_lost_carrier_is_replaced(void **state) {
+  BENCH(GONE, {.request = "/containers/create", .once = true}, CARRIER, {"/volumes/", VOLUME("{}")},
+        {"PUT ", OK}, {.request = "DELETE /v1.41/containers/run-once.carrier.", .answer = OK, .once = true},
+        {"/containers/json?", OK "[]"});
+  assert_int_equal(b.ops->claim_store(b.rt, "h", "x", "f", "data", 4, &err), 0);
+  assert_int_equal(b.engine.count->n[0], 1);
+  assert_int_equal(b.engine.count->n[5], 1);
   close_bench(&b);
 }
 
@@ -93,6 +110,7 @@ int main(void) {
       cmocka_unit_test(the_first_creators_labels),
       cmocka_unit_test(a_store_that_fails),
       cmocka_unit_test(left_behind_carriers_are_swept),
+      cmocka_unit_test(a_lost_carrier_is_replaced),
       cmocka_unit_test(loads_that_fail),
   };
   return RUN_TESTS(tests);

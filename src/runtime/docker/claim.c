@@ -109,8 +109,8 @@ static int drop_carrier(struct docker *d, const char *id, int rc, struct error *
 }
 
 /* Sent once; an answer that is lost leaves a carrier, found by its name. */
-static int make_carrier(struct docker *d, const char *key_hash, const char *image, char **ret_id,
-                        struct error *err) {
+static int try_carrier(struct docker *d, const char *key_hash, const char *image, char **ret_id,
+                       struct error *err) {
   static const char what[] = "reaching the once-record failed";
   char random[17];
   random_id(random, sizeof random - 1);
@@ -133,6 +133,17 @@ static int make_carrier(struct docker *d, const char *key_hash, const char *imag
   const char *id = json_str(answer, "Id");
   *ret_id = xstrdup(id ? id : name); /* nobody else has that name */
   return 0;
+}
+
+/* Nothing hangs on a carrier: one whose answer was lost is taken away, and another is made under another
+ * name. */
+static int make_carrier(struct docker *d, const char *key_hash, const char *image, char **ret_id,
+                        struct error *err) {
+  struct error fault = ERROR_INIT;
+  int rc = try_carrier(d, key_hash, image, ret_id, &fault);
+  if (rc < 0 && fault.kind == ERR_LOST) rc = try_carrier(d, key_hash, image, ret_id, &fault);
+  if (rc < 0 && err) *err = fault;
+  return rc;
 }
 
 /* A volume that is not there would be made by naming it: then the record was freed meanwhile. */
