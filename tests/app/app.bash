@@ -3,6 +3,7 @@
 # Sourced after scripts/env.bash; DOCKER_HOST names the engine.
 #
 #   app_image            makes images run-once-shop:base (from the cache, or built: a minute) and run-once-shop:1
+#   app_base             the base image's file system alone, into the cache; sets $base
 #   app_up NAME          runs it: network, volume and containers NAME-db, NAME-web; sets $app_password; waits until it serves
 #   app_down NAME        removes all of it
 #   app_sql NAME SQL     what the database says, fields apart by |
@@ -17,27 +18,31 @@ app_mirror() { # SUITE
 
 # The root file system, as a tar in the cache.
 app_base() {
-  local suite mirror tree
+  local suite
   suite=$(. /etc/os-release && echo "$VERSION_CODENAME")
   base=$cache/shop-base-1-$suite.tar
   [[ -s $base ]] && return
-  "$root/scripts/install-packages" app || return
+  "$root/scripts/install-packages" app && mkdir -p "$cache" && app_base_build "$suite" 9>"$cache/lock"
+}
+app_base_build() {
+  local suite=$1 mirror tree proxy='' status
+  flock 9 || return
+  [[ -s $base ]] && return
   mirror=$(app_mirror "$suite")
   [[ -n $mirror ]] || { echo "no package source for $suite in this machine's apt configuration" >&2; return 1; }
-  mkdir -p "$cache" || return
-  say "building the application's base image from Debian's packages, once (about a minute)"
+  say "building the application's base image from Debian's packages, once (one to three minutes)"
+  rm -rf --one-file-system "$cache"/tree.* # of one that was interrupted
   tree=$(mktemp -d "$cache/tree.XXXXXX") || return
-  local proxy=''
   eval "$(apt-config shell proxy Acquire::http::Proxy)"
-  if ! http_proxy=${proxy:-${http_proxy-}} quietly "$cache/debootstrap.log" debootstrap --variant=minbase \
-    --include=python3-django,python3-psycopg2,gunicorn,postgresql "$suite" "$tree" "$mirror"; then
-    rm -rf "$tree"
-    return 1
-  fi
-  rm -rf "$tree"/var/cache/apt/* "$tree"/var/lib/apt/lists/* "$tree"/usr/share/{doc,man,locale}/* "$tree"/var/lib/postgresql/*/main
-  tar -C "$tree" --numeric-owner --exclude=./proc/* --exclude=./sys/* --exclude=./dev/* -cf "$base.$$" . && mv "$base.$$" "$base"
-  local status=$?
-  rm -rf "$tree"
+  # Mounts of its own go away with it. The tree is thrown away when the machine stops half-way: no need to wait for the
+  # disk after each file.
+  DPKG_FORCE=unsafe-io http_proxy=${proxy:-${http_proxy-}} quietly "$cache/debootstrap.log" unshare --mount debootstrap \
+    --variant=minbase --include=python3-django,python3-psycopg2,gunicorn,postgresql "$suite" "$tree" "$mirror" &&
+    rm -rf "$tree"/var/cache/apt/* "$tree"/var/lib/apt/lists/* "$tree"/usr/share/{doc,man,locale}/* "$tree"/var/lib/postgresql/*/main &&
+    tar -C "$tree" --numeric-owner --exclude='./proc/*' --exclude='./sys/*' --exclude='./dev/*' -cf "$base.part" . &&
+    mv "$base.part" "$base"
+  status=$?
+  rm -rf --one-file-system "$tree"
   return $status
 }
 
