@@ -211,6 +211,7 @@ void job_abandon(struct job *j, const struct error *why) {
   struct error err = ERROR_INIT;
   j->cleaning = true;
   undo(j);
+  if (!j->cid || j->o->removed) once_release(j);
   outcome_not_started(j->o, why);
   bool intended = atomic_load(&j->ledger->word) >= WORD_INTENT;
   const char *event = intended ? "outcome" : "refused";

@@ -176,8 +176,6 @@ void job_carry_out(struct job *j) {
   int rc = begin(j, &err);
   if (rc > 0) return; /* answered by another job's end */
   if (rc < 0) {
-    bool unsaid = j->req->once && j->once_ours;
-    if (unsaid) once_release(j);
     job_abandon(j, &err);
     return;
   }

@@ -370,6 +370,7 @@ static int owns_claim(struct job *j, struct error *err) {
 void once_release(struct job *j) {
   struct error err = ERROR_INIT;
   if (!j->once_ours) return;
+  j->cleaning = true; /* the deadline or signal that ended us must not end this */
   int own = owns_claim(j, &err);
   if (own < 0 || (own && j->rt->ops->claim_free(j->rt, j->once_claim, &err)))
     job_say(j, "once-key '%s' could not be given back: %s", j->o->once, err.text);
