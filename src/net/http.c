@@ -157,6 +157,8 @@ static size_t on_body(char *p, size_t size, size_t n, void *data) {
 static void on_over(void *data, CURLcode rc) {
   struct http_exchange *x = data;
   x->rc = rc;
+  /* A connection closed in the middle of the head is an orderly end to libcurl. */
+  if (!rc && !x->head_came) x->rc = CURLE_GOT_NOTHING;
   x->over = true;
   wake(x);
 }
