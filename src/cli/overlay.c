@@ -66,6 +66,13 @@ static int add_volumes(struct settings *s, const struct options *o, struct error
   return 0;
 }
 
+/* A release file that was not read is the likely reason, and its note is not said after a fault. */
+static int no_release(const struct strv *notes, struct error *err) {
+  static const char *const how = "use --from SOURCE, --image REF, or a release file with from: or image:";
+  if (notes->n) return error_set(err, ERR_USAGE, "no release given: %s; %s", notes->v[0], how);
+  return error_set(err, ERR_USAGE, "no release given: %s", how);
+}
+
 /* A source from the command line or RUN_ONCE_FROM takes the place of the file's from: and image: both. */
 static int set_source(struct settings *s, const struct options *o, struct strv *notes, struct error *err) {
   const struct option_value *from = option_last(o, OPT_FROM);
@@ -84,10 +91,7 @@ static int set_source(struct settings *s, const struct options *o, struct strv *
   replace(&s->image_of, option_text(o, OPT_IMAGE_OF));
   replace(&s->platform, option_text(o, OPT_PLATFORM));
   replace(&s->app, option_text(o, OPT_APP));
-  if (s->source.kind == SOURCE_NONE && !s->image)
-    return error_set(
-        err, ERR_USAGE,
-        "no release given: use --from SOURCE, --image REF, or a release file with from: or image:");
+  if (s->source.kind == SOURCE_NONE && !s->image) return no_release(notes, err);
   return 0;
 }
 

@@ -115,7 +115,7 @@ static int from_release(const char *name, struct endpoint *ret, struct error *er
   struct endpoint ep, other;
   if (context && strcmp(context, name))
     return error_set(err, ERR_CONFIG,
-                     "the release file says context '%s', DOCKER_CONTEXT says '%s'; unset one, or "
+                     "context '%s' of the release file failed: DOCKER_CONTEXT says '%s'; unset one, or "
                      "decide with --context",
                      name, context);
   if (from_context(name, "release file", &ep, err)) return -1;
@@ -130,8 +130,8 @@ static int from_release(const char *name, struct endpoint *ret, struct error *er
   bool same = !strcmp(ep.text, other.text);
   if (!same)
     error_set(err, ERR_CONFIG,
-              "the release file says context '%s' (%s), DOCKER_HOST says %s; unset one, or decide "
-              "with --context or --host",
+              "context '%s' (%s) of the release file failed: DOCKER_HOST says %s; unset one, or "
+              "decide with --context or --host",
               name, ep.text, other.text);
   endpoint_done(&other);
   if (!same) {

@@ -170,13 +170,15 @@ static const struct key *find(const char *written, unsigned places) {
 }
 
 static const char *nearest(const char *written, enum key_place place) {
-  const char *known[2 * ARRAY_LEN(keys)];
+  const char *known[2 * ARRAY_LEN(keys) + ARRAY_LEN(foreign)];
   int n = 0;
   for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
     if (!(keys[i].places & place)) continue;
     known[n++] = keys[i].name;
     if (keys[i].alias) known[n++] = keys[i].alias;
   }
+  if (place & BOTH)
+    for (size_t i = 0; i < ARRAY_LEN(foreign); i++) known[n++] = foreign[i].name;
   return nearest_word(written, known, n);
 }
 
@@ -186,14 +188,21 @@ static const char *belongs(const struct key *k) {
   return k->places & AT_KUBERNETES ? "in kubernetes:" : "at the top of the file";
 }
 
+static const char *foreign_advice(const char *name) {
+  for (size_t i = 0; i < ARRAY_LEN(foreign); i++)
+    if (!strcmp(name, foreign[i].name)) return foreign[i].advice;
+  return NULL;
+}
+
 static int unknown_key(const struct reading *in, const struct yaml_pair *pair, enum key_place place,
                        struct error *err) {
-  for (size_t i = 0; i < ARRAY_LEN(foreign); i++)
-    if (!strcmp(pair->key, foreign[i].name))
-      return complain(in, pair->line, pair->key, err, "%s", foreign[i].advice);
+  const char *advice = foreign_advice(pair->key);
+  if (advice) return complain(in, pair->line, pair->key, err, "%s", advice);
   const struct key *elsewhere = find(pair->key, ~0u);
   if (elsewhere) return complain(in, pair->line, pair->key, err, "belongs %s", belongs(elsewhere));
   const char *near = nearest(pair->key, place);
+  if (near && foreign_advice(near))
+    return complain(in, pair->line, pair->key, err, "%s", foreign_advice(near));
   if (near) return complain(in, pair->line, pair->key, err, "unknown key; did you mean '%s'?", near);
   return complain(in, pair->line, pair->key, err, "unknown key");
 }

@@ -32,6 +32,7 @@ int read_shell(struct reading *in, const struct key *k, const struct yaml *value
   strv_add(command, "/bin/sh");
   strv_add(command, "-c");
   strv_add(command, value->text);
+  strv_add(command, "sh"); /* $0, so that the first word appended is $1 */
   return 0;
 }
 

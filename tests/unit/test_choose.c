@@ -113,13 +113,13 @@ static void a_release_file_must_agree(void **state) {
   chosen(NULL, NULL, "prod", "tcp://prod:2376", "context prod (release file)");
   setenv("DOCKER_CONTEXT", "local", 1);
   refused(NULL, NULL, "prod", ERR_CONFIG,
-          "the release file says context 'prod', DOCKER_CONTEXT says 'local'");
+          "context 'prod' of the release file failed: DOCKER_CONTEXT says 'local'");
   unsetenv("DOCKER_CONTEXT");
   setenv("DOCKER_HOST", "tcp://prod:2376/", 1);
   chosen(NULL, NULL, "prod", "tcp://prod:2376", "context prod (release file)");
   setenv("DOCKER_HOST", "tcp://test:2376", 1);
   refused(NULL, NULL, "prod", ERR_CONFIG,
-          "the release file says context 'prod' (tcp://prod:2376), DOCKER_HOST says tcp://test:2376");
+          "context 'prod' (tcp://prod:2376) of the release file failed: DOCKER_HOST says tcp://test:2376");
 }
 
 static void contexts_that_cannot_be_used(void **state) {

@@ -231,7 +231,7 @@ static void test_tasks(void **state) {
   assert_false(t->tty_set);
   assert_int_equal(t->line, 7);
   assert_int_equal(release_task(r, "console", &t, NULL), 0);
-  assert_string_equal(joined(&t->command), "/bin/sh|-c|exec bin/${TAG} \"$@\"");
+  assert_string_equal(joined(&t->command), "/bin/sh|-c|exec bin/${TAG} \"$@\"|sh");
   assert_true(t->tty_set && t->tty && t->stdin_set && !t->stdin_open);
   release_free(r);
 }

@@ -39,7 +39,7 @@ static void test_keys(void **state) {
       {"guard: 1", F "3: guard: not in this version"},
       {"environment: {A: 1}", F "3: environment: unknown key; did you mean 'env'?"},
       {"volume: []", F "3: volume: unknown key; did you mean 'volumes'?"},
-      {"enviroment: {}", F "3: enviroment: unknown key"},
+      {"enviroment: {}", F "3: enviroment: unknown key; did you mean 'env'?"},
       {"\n\nworkingdir: /a", F "5: workingdir: unknown key; did you mean 'working_dir'?"},
       {"zzz: 1", F "3: zzz: unknown key"},
       {"timeout: 1h", F "3: timeout: belongs in defaults: or in a task"},

@@ -49,9 +49,16 @@ static json_t *array_in(json_t *o, const char *key) {
   return a;
 }
 
-static void array_drop(json_t *a, const json_t *v) {
+/* "NET_ADMIN", "net_admin" and "CAP_NET_ADMIN" are one; engines write down the last. */
+static const char *capability(const json_t *v) {
+  const char *name = json_string_value(v);
+  if (!name) return "";
+  return strncasecmp(name, "CAP_", 4) ? name : name + 4;
+}
+
+static void capability_drop(json_t *a, const json_t *v) {
   for (size_t i = json_array_size(a); i-- > 0;)
-    if (json_equal(json_array_get(a, i), v)) json_array_remove(a, i);
+    if (!strcasecmp(capability(json_array_get(a, i)), capability(v))) json_array_remove(a, i);
 }
 
 static void apply_key(json_t *into, const struct key *k, json_t *value) {
@@ -71,8 +78,8 @@ static void apply_key(json_t *into, const struct key *k, json_t *value) {
 static void settle_capabilities(json_t *host, const json_t *extra) {
   size_t i;
   json_t *cap;
-  json_array_foreach(json_at(extra, "cap_add"), i, cap) array_drop(json_at(host, "CapDrop"), cap);
-  json_array_foreach(json_at(extra, "cap_drop"), i, cap) array_drop(json_at(host, "CapAdd"), cap);
+  json_array_foreach(json_at(extra, "cap_add"), i, cap) capability_drop(json_at(host, "CapDrop"), cap);
+  json_array_foreach(json_at(extra, "cap_drop"), i, cap) capability_drop(json_at(host, "CapAdd"), cap);
 }
 
 /* {"nofile": {"soft": 1, "hard": 2}} over [{"Name": "nofile", "Soft": 1, "Hard": 2}]. */
