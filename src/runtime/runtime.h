@@ -155,8 +155,8 @@ struct runtime_ops {
   int (*find)(struct runtime *rt, const char *job_id, char **ret_id, struct error *err); /* ERR_MISSING */
   int (*attach)(struct runtime *rt, const char *id, bool tty, bool input, const struct stream_handlers *h,
                 void *data, struct stream **ret, struct error *err);
-  /* Registered on the engine when it returns: so before create. What the engine still knows of this job comes
-   * first; a second watch of the same job (contact regained) tells only what the first did not. */
+  /* Tells first what the engine still remembers of the job, and that again at every call (time_ns tells
+   * repeats). */
   int (*watch)(struct runtime *rt, const char *job_id, const struct watch_handlers *h, void *data,
                struct event_watch **ret, struct error *err);
   int (*wait_begin)(struct runtime *rt, const char *id, bool next_exit, struct wait **ret, struct error *err);

@@ -14,10 +14,13 @@ static void on_event(void *data, enum runtime_event e, int signal, int64_t ns) {
 }
 
 #define EVENT(action, ns) "{\"Type\":\"container\",\"Action\":\"" action "\",\"timeNano\":" ns "}\n"
-static void events_are_told_once(void **state) {
+static void events_are_told_again_to_a_new_watch(void **state) {
   static const struct watch_handlers h = {.on_event = on_event};
-  BENCH(PING, {"since=1&", OK EVENT("start", "5000000001") EVENT("die", "5000000007")},
-        {.request = "since=4&",
+  BENCH(PING,
+        {.request = "since=1&",
+         .once = true,
+         .answer = OK EVENT("start", "5000000001") EVENT("die", "5000000007")},
+        {.request = "since=1&",
          .once = true,
          .answer = OK EVENT("start", "5000000001") EVENT("die", "5000000007")
              EVENT("destroy", "5000000009") "{\"cut"},
@@ -34,7 +37,8 @@ static void events_are_told_once(void **state) {
   t = (struct told){0};
   assert_int_equal(b.ops->watch(b.rt, "j", &h, &t, &w, &err), 0);
   until(&b, &t.lost);
-  CLEANUP_FREE char *rest = xprintf("%d/0/5000000009 %d/0/0 ", EVENT_DESTROY, EVENT_LOST);
+  CLEANUP_FREE char *rest = xprintf("%d/0/5000000001 %d/0/5000000007 %d/0/5000000009 %d/0/0 ", EVENT_START,
+                                    EVENT_DIE, EVENT_DESTROY, EVENT_LOST);
   assert_string_equal(t.text, rest);
   event_watch_free(w);
   assert_int_equal(b.ops->watch(b.rt, "j", &h, &t, &w, &err), -1);
@@ -213,9 +217,12 @@ static void an_interrupt_ends_every_wait(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(events_are_told_once),     cmocka_unit_test(waits),
-      cmocka_unit_test(attached_streams),         cmocka_unit_test(logs_end_like_streams),
-      cmocka_unit_test(freed_in_its_own_handler), cmocka_unit_test(an_interrupt_ends_every_wait),
+      cmocka_unit_test(events_are_told_again_to_a_new_watch),
+      cmocka_unit_test(waits),
+      cmocka_unit_test(attached_streams),
+      cmocka_unit_test(logs_end_like_streams),
+      cmocka_unit_test(freed_in_its_own_handler),
+      cmocka_unit_test(an_interrupt_ends_every_wait),
   };
   return RUN_TESTS(tests);
 }

@@ -184,7 +184,6 @@ static void docker_free(struct runtime *rt) {
   struct docker *d = (struct docker *)rt;
   if (!d) return;
   http_client_free(d->http);
-  free(d->watched_job);
   free(d);
 }
 

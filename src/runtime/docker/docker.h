@@ -18,8 +18,6 @@ struct docker {
       clock_offset_ns; /* the engine's Date less our wall clock, of the last answer; 0: unknown or equal */
   bool clock_known;
   bool connected_before; /* a second connect() looks whether containers outlive the engine */
-  char *watched_job;     /* watch.c: a second watch of the same job tells only what is new */
-  int64_t watched_ns;
 };
 
 /* One request to /v1.N + path. body NULL: none. changes: sent at most once (net/http.h). timeout_ms 0: none.

@@ -1,7 +1,8 @@
 /* Events of one job's container, told by the engine. `since` lies in the past on purpose: the engine answers
  * the head before it subscribes (moby system_routes.go getEvents), and what it keeps of the last events
  * closes that gap. The label is the job's own, so nothing else can come with it. A second watch of the same
- * job (after contact was lost) tells only what the first did not. */
+ * job (after contact was lost) tells all of it again: whether the start is still remembered tells a lost
+ * connection from an engine that was restarted. */
 #include "base/alloc.h"
 #include "runtime/docker/events.h"
 #include "runtime/docker/follow.h"
@@ -28,14 +29,11 @@ static void destroy(struct event_watch *w) {
 
 static int on_row(void *data, json_t *o, struct error *err) {
   struct event_watch *w = data;
-  struct docker *d = w->follow.d;
   enum runtime_event event;
   int signal;
   int64_t ns;
   (void)err;
   if (!event_read(o, &event, &signal, &ns)) return 0;
-  if (ns && ns <= d->watched_ns) return 0; /* told before */
-  if (ns) d->watched_ns = ns;
   w->h->on_event(w->data, event, signal, ns);
   return w->freed;
 }
@@ -68,22 +66,16 @@ static void on_end(void *data, const struct error *err) {
 
 static const struct follow_handlers handlers = {.on_data = on_data, .on_end = on_end};
 
-static char *events_path(const struct docker *d, const char *job_id) {
+static char *events_path(const char *job_id) {
   CLEANUP_FREE char *filters = xprintf("{\"type\":[\"container\"],\"label\":[\"run-once.id=%s\"]}", job_id);
   CLEANUP_FREE char *escaped = http_escape(filters);
-  int64_t since = d->watched_ns / 1000000000;
-  return xprintf("/events?since=%lld&filters=%s", (long long)(since > 1 ? since - 1 : 1), escaped);
+  return xprintf("/events?since=1&filters=%s", escaped);
 }
 
 int docker_watch(struct runtime *rt, const char *job_id, const struct watch_handlers *h, void *data,
                  struct event_watch **ret, struct error *err) {
   struct docker *d = (struct docker *)rt;
-  if (!d->watched_job || strcmp(d->watched_job, job_id) != 0) {
-    free(d->watched_job);
-    d->watched_job = xstrdup(job_id);
-    d->watched_ns = 0;
-  }
-  CLEANUP_FREE char *path = events_path(d, job_id);
+  CLEANUP_FREE char *path = events_path(job_id);
   struct follow_request req = {
       .method = "GET", .path = path, .what = "watching events failed", .head_ms = 60000, .hold = true};
   struct event_watch *w = xcalloc(1, sizeof *w);
