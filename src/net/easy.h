@@ -4,6 +4,9 @@
 #include "net/endpoint.h"
 #include <curl/curl.h>
 
+/* Before anything of libcurl's: a process whose first client is on a Unix socket never speaks TLS. */
+void easy_global(const struct endpoint *ep);
+
 /* Ready but for the method: URL of `path` (escaped, begins with '/'), socket or TLS material, HTTP/1.1, no
  * signals. `text` takes libcurl's words (CURL_ERROR_SIZE bytes) and must outlive the handle. */
 CURL *easy_new(const struct endpoint *ep, const char *path, char *text);

@@ -47,6 +47,8 @@ struct http_client *http_client_new(struct loop *loop, const struct endpoint *ep
               ep->text);
     return NULL;
   }
+  easy_global(ep);
+  loop_ready(loop);
   c = xcalloc(1, sizeof *c);
   c->loop = loop;
   endpoint_copy(&c->ep, ep);

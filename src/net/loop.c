@@ -4,7 +4,6 @@
 #include "base/fd.h"
 #include "net/loop_curl.h"
 #include <assert.h>
-#include <openssl/crypto.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/timerfd.h>
@@ -48,12 +47,15 @@ struct loop {
 
 struct loop *loop_new(void) {
   struct loop *loop = xcalloc(1, sizeof *loop);
-  OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL); /* easy.c does it when TLS is meant */
-  curl_global_init(CURL_GLOBAL_DEFAULT);
-  loop->multi = curl_multi_init();
   loop->tasks_end = &loop->tasks;
   loop->timer_fd = timerfd_create(CLOCK_BOOTTIME, TFD_NONBLOCK | TFD_CLOEXEC);
   return loop;
+}
+
+void loop_ready(struct loop *loop) {
+  if (loop->multi) return;
+  curl_global_init(CURL_GLOBAL_DEFAULT);
+  loop->multi = curl_multi_init();
 }
 
 void loop_free(struct loop *loop) {
@@ -62,14 +64,16 @@ void loop_free(struct loop *loop) {
   /* What is left belongs to others, who free it later. */
   for (size_t i = 0; i < loop->n_watches; i++) loop->watches[i]->loop = NULL;
   for (size_t i = 0; i < loop->n_timers; i++) loop->timers[i]->loop = NULL;
-  curl_multi_cleanup(loop->multi);
+  if (loop->multi) {
+    curl_multi_cleanup(loop->multi);
+    curl_global_cleanup();
+  }
   fd_close(&loop->timer_fd);
   free(loop->watches);
   free(loop->timers);
   free(loop->fds);
   free(loop->polled);
   free(loop);
-  curl_global_cleanup();
 }
 
 /* Room for `need` elements of `each` bytes. */
@@ -287,6 +291,7 @@ void loop_step(struct loop *loop, int max_ms) {
   int limit;
   unsigned n;
   assert(!loop->in_step); /* a callback that waits would stop everything else */
+  loop_ready(loop);
   limit = wait_limit(loop, max_ms);
   n = fill_poll(loop);
   curl_multi_poll(loop->multi, loop->fds, n, limit, NULL);
@@ -332,6 +337,7 @@ enum error_kind loop_wait(struct loop *loop, const bool *done, int64_t ms, struc
 }
 
 void loop_drop_connections(struct loop *loop) {
+  if (!loop->multi) return;
   curl_multi_cleanup(loop->multi);
   loop->multi = curl_multi_init();
 }

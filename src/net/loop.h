@@ -13,7 +13,8 @@ struct watch;
 struct timer;
 enum { WATCH_IN = 1, WATCH_OUT = 2 };
 
-struct loop *loop_new(void); /* curl_global_init is done here: fork the guardian first */
+struct loop *loop_new(void);
+/* libcurl starts with the first client or step, perhaps with a thread: fork the guardian before. */
 void loop_free(struct loop *loop);
 
 typedef void watch_fn(void *data, int fd, unsigned events);

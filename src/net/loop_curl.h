@@ -7,6 +7,9 @@
 #include <curl/curl.h>
 #include <stdbool.h>
 
+/* Starts libcurl; again is fine. After easy_global(). */
+void loop_ready(struct loop *loop);
+
 typedef void transfer_fn(void *data, CURLcode result);
 /* Embedded in its owner; zeroed before first use. */
 struct transfer {
