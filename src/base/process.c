@@ -7,8 +7,8 @@
 
 static char *title_begin, *title_end;
 
-/* A descriptor 0 to 2 that the caller closed would be given to the next thing opened, and the command's output
- * written into that. */
+/* A descriptor 0 to 2 that the caller closed would be given to the next thing opened, and the command's
+ * output written into that. */
 static void hold_standard(void) {
   int fd;
   do {

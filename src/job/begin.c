@@ -29,6 +29,7 @@ static void adopt(struct job *j) {
   replace(&o->target_kind, copy("container"));
   replace(&o->target_name, copy(j->name));
   j->ledger->stop_grace_ms = j->req->stop_grace >= 0 ? j->req->stop_grace : p->stop_grace_ms;
+  j->ledger->memory_limit = p->memory_limit;
   snprintf(j->ledger->stop_signal, sizeof j->ledger->stop_signal, "%s",
            p->stop_signal ? p->stop_signal : "SIGTERM");
 }
@@ -60,34 +61,6 @@ int job_pull(struct job *j, struct error *err) {
   if (j->prepared.image_id) return 0;
   return error_set(err, ERR_IMAGE,
                    "pull of '%s' failed: the engine said it was done but does not have the image", image);
-}
-
-static json_t *labels(struct job *j) {
-  struct outcome *o = j->o;
-  json_t *l = json_object();
-  const struct {
-    const char *key, *value;
-  } rows[] = {
-      {"run-once.id", o->id},
-      {"run-once.version", j->req->version},
-      {"run-once.app", j->prepared.app},
-      {"run-once.lock", o->lock},
-      {"run-once.actor", o->actor_user},
-      {"run-once.host", o->actor_host},
-      {"run-once.reason", o->reason},
-  };
-  for (size_t i = 0; i < ARRAY_LEN(rows); i++)
-    if (rows[i].value) json_object_set_new(l, rows[i].key, json_string(rows[i].value));
-  if (j->once_ours) json_object_set_new(l, "run-once.once", json_string(j->once_claim));
-  if (j->req->keep != KEEP_NEVER) {
-    CLEANUP_FREE char *keep = xprintf("%lld", (long long)j->req->keep_for);
-    json_object_set_new(l, "run-once.keep", json_string(keep));
-  }
-  if (j->req->timeout) {
-    CLEANUP_FREE char *seconds = xprintf("%.3fs", (double)j->req->timeout / 1000);
-    json_object_set_new(l, "run-once.deadline", json_string(seconds));
-  }
-  return l;
 }
 
 static void created(struct job *j) {
@@ -124,7 +97,7 @@ static int settle_create(struct job *j, struct error *err) {
 
 int job_create(struct job *j, struct error *err) {
   CLEANUP_FREE char *name = xstrdup(j->name);
-  json_t *l = labels(j);
+  json_t *l = job_labels(j->req, j->o, j->prepared.app, j->once_ours ? j->once_claim : NULL);
   struct identity who = {j->o->id, name, l};
   ledger_word(j->ledger, WORD_CREATE);
   int rc = j->rt->ops->create(j->rt, &j->prepared, &who, &j->cid, err);

@@ -18,7 +18,7 @@ static void replace(char **to, const char *s) {
   *to = s && *s ? xstrdup(s) : NULL;
 }
 
-static void take_state(struct job *j, const struct container_state *st) {
+void job_take_state(struct job *j, const struct container_state *st) {
   j->ev.state = *st;
   replace(&j->o->started_at, st->started_at);
   if (st->status == STATE_EXITED || st->status == STATE_DEAD) {
@@ -33,7 +33,7 @@ int job_read_state(struct job *j) {
     struct error err = ERROR_INIT;
     struct container_state st;
     if (!j->rt->ops->state(j->rt, j->cid, &st, &err))
-      take_state(j, &st);
+      job_take_state(j, &st);
     else if (err.kind == ERR_MISSING)
       j->ev.removed_first = true;
     if (j->ev.state_read || j->ev.removed_first) return 0;
@@ -154,6 +154,7 @@ void job_write_result(struct job *j) {
 static void gather(struct job *j) {
   struct ledger *l = j->ledger;
   if (j->input) atomic_store(&l->input_sent, input_sent(j->input));
+  j->ev.memory_limit = l->memory_limit;
   j->ev.input_forwarded = l->input_forwarded;
   j->ev.input_complete = atomic_load(&l->input_complete) && !j->input_lost;
   j->ev.input_sent = atomic_load(&l->input_sent);
@@ -168,7 +169,8 @@ static void gather(struct job *j) {
 void job_conclude(struct job *j) {
   struct outcome *o = j->o;
   j->cleaning = true;
-  if (!j->ev.removed_first && !j->left && !j->unconfirmed) job_read_state(j);
+  bool read = j->ev.state_read || j->ev.removed_first; /* by the look that ended the run phase */
+  if (!read && !j->left && !j->unconfirmed) job_read_state(j);
   drain(j);
   job_phase(j, PHASE_DRAIN);
   gather(j);

@@ -124,6 +124,10 @@ static int write_intent(struct job *j, struct error *err) {
   return -1;
 }
 
+static void on_start_deadline(void *data) {
+  (void)data;
+}
+
 static int begin(struct job *j, struct error *err) {
   if (j->rt->ops->connect(j->rt, err) || job_prepare(j, err)) return -1;
   const struct runtime_info *info = j->rt->ops->info(j->rt);
@@ -132,7 +136,10 @@ static int begin(struct job *j, struct error *err) {
   job_phase(j, PHASE_RESOLVE);
   int answered = j->req->once ? once_begin(j, err) : 0;
   if (answered) return answered;
-  if (j->req->start_timeout) j->start_deadline = clock_ms() + j->req->start_timeout;
+  if (j->req->start_timeout) {
+    j->start_deadline = clock_ms() + j->req->start_timeout;
+    j->start_timer = loop_timer(j->loop, j->req->start_timeout, on_start_deadline, j);
+  }
   if ((answered = take_name(j, err))) return answered;
   free(j->o->target_name);
   j->o->target_name = xstrdup(j->name);

@@ -67,6 +67,7 @@ static int open_runtime(struct job *j, const char *kind, const struct endpoint *
 
 static void job_close(struct job *j) {
   tty_restore();
+  timer_free(j->start_timer);
   job_streams_close(j);
   rejoin_free(j);
   event_watch_free(j->watch);

@@ -111,6 +111,15 @@ static void deadline(struct job *j, enum deadline d, const char *option, int64_t
   job_stop(j);
 }
 
+static void say_no_effect(struct job *j) {
+  const char *why =
+      j->req->settings->init == TRI_YES
+          ? ""
+          : " (as process 1 of its container it ignores signals it has no handler for; --init changes that)";
+  job_say(j, "signal %d was forwarded, and the command goes on%s; interrupt again to stop it",
+          j->ev.our_signal, why);
+}
+
 static int64_t act_times(struct job *j) {
   int64_t now = clock_ms(), due = 0;
   const struct job_request *r = j->req;
@@ -132,9 +141,7 @@ static int64_t act_times(struct job *j) {
     j->unconfirmed = true;
   if (j->no_effect_at && now >= j->no_effect_at) {
     j->no_effect_at = 0;
-    if (!j->stopping)
-      job_say(j, "the signal shows no effect: process 1 of a container ignores signals it does not handle; "
-                 "run with --init, or interrupt again to stop it");
+    if (!j->stopping) say_no_effect(j);
   }
   if (r->heartbeat && now >= j->next_beat) {
     if (j->next_beat) job_say(j, "still running after %lld s", (long long)((now - j->started_at) / 1000));
@@ -167,7 +174,10 @@ static enum look look(struct job *j) {
     j->ev.removed_first = true;
     return LOOK_OVER;
   }
-  if (st.status == STATE_EXITED || st.status == STATE_DEAD) return LOOK_ENDED;
+  if (st.status == STATE_EXITED || st.status == STATE_DEAD) {
+    if (j->stream_ended) job_take_state(j, &st); /* this look is the last one */
+    return LOOK_ENDED;
+  }
   if (j->stream_ended && !j->unattended) return regained(j);
   wait_free(j->wait); /* only the wait broke off */
   j->wait = NULL;

@@ -45,9 +45,10 @@ struct job {
   struct rejoin *rejoin; /* the log is being joined to what was delivered; NULL: attached */
   struct interrupt_state sig;
   int64_t phase_start;
-  int64_t start_deadline; /* clock_ms(); 0 none */
-  int64_t started_at;     /* clock_ms() */
-  int64_t lost_at;        /* clock_ms() when contact was lost; 0: in contact */
+  int64_t start_deadline;    /* clock_ms(); 0 none */
+  struct timer *start_timer; /* wakes the loop then: whoever waits asks job_interrupted() */
+  int64_t started_at;        /* clock_ms() */
+  int64_t lost_at;           /* clock_ms() when contact was lost; 0: in contact */
   /* what callbacks noted */
   bool stream_ended, stream_cut;
   int64_t stream_ended_at; /* clock_ms() */
@@ -105,6 +106,7 @@ bool job_has_terminal(void);
 void job_on_signal(void *data, int signo);
 enum error_kind job_interrupted(void *data, struct error *err);
 /* end.c */
+void job_take_state(struct job *j, const struct container_state *st); /* evidence, if it is an end */
 int job_read_state(struct job *j);                        /* fills ev.state; retries for --reconnect-for */
 void job_conclude(struct job *j);                         /* verdict, record, removal, result */
 void job_abandon(struct job *j, const struct error *err); /* an end before the command began */

@@ -40,7 +40,8 @@ struct prepared {
   char *target_kind;  /* "container", ... of the source; NULL: none */
   char *target_name, *target_id;
   int64_t stop_grace_ms;
-  char *stop_signal; /* "SIGTERM" */
+  char *stop_signal;    /* "SIGTERM" */
+  int64_t memory_limit; /* bytes; 0: none */
   bool tty;
   struct strv notes;     /* lines for stderr: the tag has moved, replica chosen, memory not limited, ... */
   json_t *plan;          /* for `plan`, no values; keys: image, argv, user, workdir, env [{name, origin}],

@@ -128,10 +128,10 @@ job() {
 show() {
   echo "status: ${status-}"
   echo "stdout ($(stat -c %s "$OUT") bytes):"
-  head -c 1000 "$OUT" | cat -v
+  head -c 600 "$OUT" | cat -v
   echo
   echo "stderr:"
-  head -c 4000 "$ERR" | cat -v
+  head -c 2000 "$ERR" | cat -v
   if [[ -s $RESULT ]]; then
     echo "result:"
     cat "$RESULT"
@@ -180,7 +180,7 @@ history_line() { jq -cs --arg e "$1" '[.[] | select(.event == $e)] | last // emp
 outcome() { history_line outcome | jq -r ".$1"; }
 intent() { history_line intent | jq -r ".$1"; }
 refusal() { history_line refused | jq -r ".$1"; }
-history_count() { jq -s --arg e "$1" 'map(select(.event == $e)) | length' "$RUN_ONCE_HISTORY" 2>/dev/null || echo 0; }
+history_count() { cat "$RUN_ONCE_HISTORY" 2>/dev/null | jq -s --arg e "$1" 'map(select(.event == $e)) | length'; }
 # verdict_is VERDICT CAUSE: in the result and in the record.
 verdict_is() {
   is "$(result verdict) $(result cause)" "$1 $2" "result's verdict and cause" &&

@@ -57,6 +57,7 @@ int docker_prepare(struct runtime *rt, const struct settings *s, struct prepared
       strv_done(&made.notes);
       made.notes = notes;
       strv_init(&notes);
+      made.memory_limit = json_int_or(made.request, "HostConfig.Memory", 0);
       *ret = made;
     } else {
       prepared_done(&made);
