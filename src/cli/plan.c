@@ -8,6 +8,7 @@
 #include "cli/say.h"
 #include "data/json.h"
 #include "job/lock.h"
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -64,6 +65,22 @@ json_t *plan_request(const struct prepared *p, bool show_values) {
   return request;
 }
 
+/* As create adds them; only the id is not known before. */
+static void add_labels(json_t *request, const struct invocation *inv, const struct prepared *p) {
+  const struct job_request *r = &inv->request;
+  struct outcome o;
+  char once[65];
+  outcome_init(&o);
+  snprintf(o.id, sizeof o.id, "<id>");
+  actor_find(r->actor, &o);
+  o.lock = xstrdup(r->lock);
+  o.reason = xstrdup(r->reason);
+  if (r->once) lock_once_hash(p->app, r->once, once);
+  CLEANUP_JSON json_t *labels = job_labels(r, &o, p->app, r->once ? once : NULL);
+  json_object_update(json_object_in(request, "Labels"), labels);
+  outcome_done(&o);
+}
+
 static int print_json(json_t *value) {
   struct buf out;
   CLEANUP_FREE char *text = json_dumps(value, JSON_INDENT(2));
@@ -76,8 +93,11 @@ static int print_json(json_t *value) {
 static int print_plan(const struct invocation *inv, const struct prepared *p, const struct engine *e,
                       const struct options *o) {
   const char *form = option_text(o, OPT_OUTPUT);
-  if (form && strcmp(form, "engine") == 0)
-    return print_json(plan_request(p, option_flag(o, OPT_SHOW_VALUES)));
+  if (form && strcmp(form, "engine") == 0) {
+    json_t *request = plan_request(p, option_flag(o, OPT_SHOW_VALUES));
+    add_labels(request, inv, p);
+    return print_json(request);
+  }
   json_t *plan = plan_json(inv, p, e->rt->ops->info(e->rt));
   if (form && strcmp(form, "json") == 0) return print_json(plan);
   struct buf out;

@@ -67,4 +67,8 @@ int job_launch(const struct job_request *req, const char *runtime_kind, const st
 
 /* Who runs this: --actor, else SUDO_USER, else the CI system's user (claimed), else the login name. */
 void actor_find(const char *option, struct outcome *o);
+
+/* The labels of the job's container, by o's id, lock, actor and reason. once: the hash of the key; NULL:
+ * none. New reference. */
+json_t *job_labels(const struct job_request *req, const struct outcome *o, const char *app, const char *once);
 #endif
