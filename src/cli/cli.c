@@ -82,7 +82,9 @@ static int parse(struct cli *c, int argc, char **argv, struct error *err) {
   bool dashes = false;
   const char *group;
   if (find_command(argc, argv, &at, &group, c, err) < 0) return -1;
-  option_mask mask = command_bits(group, c->command);
+  /* Named at once, the sub-command says what a letter means: -f follows a log and forces a removal. */
+  const struct command *member = group && at < argc ? command_find(group, argv[at]) : NULL;
+  option_mask mask = member ? 1u << member->id : command_bits(group, c->command);
   bool options_end = c->command->options_end;
   if (options_parse(&c->opts, mask, options_end, argc - at, argv + at, &first, &dashes, err) < 0) return -1;
   c->argv = argv + at + first;

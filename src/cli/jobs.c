@@ -56,7 +56,10 @@ static int stop_one(struct cli *c, struct jobs *j, const char *word) {
   struct error err = ERROR_INIT;
   struct job_info *info;
   struct runtime *rt = j->engine.rt;
-  if (jobs_find(j, word, &info, &err) < 0) return say_fault(&err);
+  if (jobs_find(j, word, &info, &err) < 0) {
+    CLEANUP_FREE char *ended = err.kind == ERR_MISSING ? jobs_recorded_id(j, word) : NULL;
+    return ended ? 0 : say_fault(&err);
+  }
   if (!state_live(&info->state)) return 0;
   struct error unsaid = ERROR_INIT; /* the stop itself tells what is wrong */
   (void)rt->ops->signal(rt, info->container, JOB_STOP_NOTICE, &unsaid);

@@ -18,13 +18,22 @@ static char *path_of(const char *job_id) {
   return xprintf("%s/%s", folder, job_id);
 }
 
+/* Locked, but perhaps removed by its holder between our open and our lock. */
+static bool still_there(int fd, const char *path) {
+  struct stat a, b;
+  return !fstat(fd, &a) && !stat(path, &b) && a.st_ino == b.st_ino && a.st_dev == b.st_dev;
+}
+
 int live_hold(const char *job_id) {
   CLEANUP_FREE char *path = path_of(job_id);
-  int fd = path ? open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600) : -1;
-  if (fd < 0) return -1;
-  if (!flock(fd, LOCK_EX | LOCK_NB)) return fd;
-  close(fd);
-  return -1;
+  for (;;) {
+    int fd = path ? open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600) : -1;
+    if (fd < 0) return -1;
+    bool ours = !flock(fd, LOCK_EX | LOCK_NB);
+    if (ours && still_there(fd, path)) return fd;
+    close(fd);
+    if (!ours) return -1;
+  }
 }
 
 void live_drop(const char *job_id, int fd) {

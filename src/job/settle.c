@@ -139,9 +139,8 @@ static struct owed owed_of(struct runtime *rt, struct loop *loop, struct history
   return o;
 }
 
-int settle_one(struct runtime *rt, struct loop *loop, struct history *h, struct job_info *i, bool now,
-               const char *settler, struct error *err) {
-  if (!may_settle(rt, i, now)) return 0;
+static int settle_held(struct runtime *rt, struct loop *loop, struct history *h, struct job_info *i,
+                       const char *settler, struct error *err) {
   struct owed o = owed_of(rt, loop, h, i);
   int rc = 0;
   for (enum action a; (a = owed_run(&o)) == ACT_RECORD_NEVER || a == ACT_RECORD_END;) {
@@ -149,9 +148,20 @@ int settle_one(struct runtime *rt, struct loop *loop, struct history *h, struct 
     if ((rc = record(rt, loop, h, i, settler, err))) break;
     o.f.recorded = true;
   }
-  if (!rc && o.f.seen == SEEN_ABSENT) rc = 1; /* by us, or by somebody else at the same time */
+  bool was_there = o.state.created_at[0] != '\0'; /* else somebody else was faster */
+  if (!rc && o.f.seen == SEEN_ABSENT && was_there) rc = 1;
   if (!rc && o.f.seen == SEEN_NO_CONTACT) *err = o.fault, rc = -1;
   owed_done(&o);
+  return rc;
+}
+
+int settle_one(struct runtime *rt, struct loop *loop, struct history *h, struct job_info *i, bool now,
+               const char *settler, struct error *err) {
+  if (!may_settle(rt, i, now)) return 0;
+  int hold = live_hold(i->id); /* one settler at a time, and the next one finds the record */
+  if (hold < 0 && live_held(i->id)) return 0;
+  int rc = settle_held(rt, loop, h, i, settler, err);
+  live_drop(i->id, hold);
   return rc;
 }
 
