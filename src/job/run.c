@@ -175,7 +175,8 @@ static enum look look(struct job *j) {
     return LOOK_OVER;
   }
   if (st.status == STATE_EXITED || st.status == STATE_DEAD) {
-    if (j->stream_ended) job_take_state(j, &st); /* this look is the last one */
+    /* The last look, unless somebody ended it: who did may be starting it again. */
+    if (j->stream_ended && !j->ev.outside_kill) job_take_state(j, &st);
     return LOOK_ENDED;
   }
   if (j->stream_ended && !j->unattended) return regained(j);
