@@ -287,7 +287,7 @@ complains() {
   file_for_image 'guard: x'
   complains 4 'not in this version'
   file_for_image 'env: {A: "${B"}'
-  complains 4 '${B'
+  complains 4 'bad substitution'
   nothing_left
 }
 
