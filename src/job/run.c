@@ -92,7 +92,9 @@ static void act_signals(struct job *j) {
     memmove(s->pending, s->pending + 1, sizeof *s->pending * (size_t)--s->n_pending);
     job_signal(j, signo);
     j->ev.our_signal = signo;
-    if (signo == SIGINT || signo == SIGTERM) j->no_effect_at = clock_ms() + NO_EFFECT_MS;
+    if (signo != SIGINT && signo != SIGTERM) continue;
+    j->no_effect_signal = signo;
+    j->no_effect_at = clock_ms() + NO_EFFECT_MS;
   }
   if (j->epipe && !j->stopping) job_stop(j);
   if (s->asks == 2 && !j->stopping) {
@@ -117,7 +119,7 @@ static void say_no_effect(struct job *j) {
           ? ""
           : " (as process 1 of its container it ignores signals it has no handler for; --init changes that)";
   job_say(j, "signal %d was forwarded, and the command goes on%s; interrupt again to stop it",
-          j->ev.our_signal, why);
+          j->no_effect_signal, why);
 }
 
 static int64_t act_times(struct job *j) {

@@ -78,6 +78,7 @@ struct job {
   int64_t kill_at;     /* clock_ms(); 0 none */
   int64_t last_output; /* clock_ms() */
   int64_t next_beat;
+  int no_effect_signal;
   int64_t no_effect_at; /* say why a forwarded INT or TERM does nothing */
 };
 
