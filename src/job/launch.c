@@ -53,10 +53,10 @@ static void outcome_begin(const struct job_request *req, const char *kind, const
   command_recorded(req, o);
 }
 
-static void fail(struct job *j, const struct error *err) {
+static void fail(struct job *j, const struct error *err, bool result) {
   outcome_not_started(j->o, err);
   job_say(j, "%s", j->o->message);
-  job_write_result(j);
+  if (result) job_write_result(j);
   ledger_word(j->ledger, WORD_DONE);
 }
 
@@ -84,7 +84,7 @@ static void carry_out(struct job *j, const char *kind, const struct endpoint *ep
   struct error err = ERROR_INIT;
   if (open_runtime(j, kind, ep, &err) ||
       signals_init(j->loop, j->req->settings->tty, job_on_signal, j, &err)) {
-    fail(j, &err);
+    fail(j, &err, true);
   } else {
     loop_set_interrupt(j->loop, (struct interrupt){job_interrupted, j});
     job_carry_out(j);
@@ -110,9 +110,9 @@ int job_launch(const struct job_request *req, const char *kind, const struct end
   struct guardian_task task = {req, kind, ep, history, j->ledger, live_hold(o->id)};
   if (!getcwd(j->ledger->folder, sizeof j->ledger->folder)) j->ledger->folder[0] = '\0';
   if (!(j->guardian = guardian_fork(&task, &err)))
-    fail(j, &err);
+    fail(j, &err, true);
   else if (req->result && result_begin(req->result, o, &err)) /* from here the guardian completes it */
-    fail(j, &err);
+    fail(j, &err, false);
   else
     carry_out(j, kind, ep);
   guardian_release(j->guardian);
