@@ -115,6 +115,50 @@ static void unref_clears(void **state) {
   json_unref(&o);
 }
 
+static json_t *part(const char *text, const char *const *keys, struct error *err) {
+  char *exact = malloc(strlen(text) + 1); /* its own end, for the sanitizer */
+  memcpy(exact, text, strlen(text) + 1);
+  json_t *o = json_parse_part(exact, strlen(text), keys, err);
+  free(exact);
+  return o;
+}
+
+static void a_part_is_what_was_asked_for(void **state) {
+  (void)state;
+  static const char *const keys[] = {"State", "Created", NULL};
+  struct error err = ERROR_INIT;
+  CLEANUP_JSON json_t *o =
+      part(" {\"Id\":\"}\\\"{\", \"Created\" : \"now\",\"Env\":[\"State\",{\"State\":1}],"
+           "\"State\":{\"Code\":3,\"L\":[1,2]},\"Last\":null}\n",
+           keys, &err);
+  assert_int_equal(json_object_size(o), 2);
+  assert_string_equal(json_str(o, "Created"), "now");
+  assert_int_equal(json_int_or(o, "State.Code", -1), 3);
+  CLEANUP_JSON json_t *none = part("{}", keys, &err);
+  assert_int_equal(json_object_size(none), 0);
+  assert_false(err.kind);
+}
+
+/* Cut anywhere, it is as bad as the whole. */
+static void a_part_of_what_is_no_json(void **state) {
+  (void)state;
+  static const char *const keys[] = {"b", NULL};
+  static const char whole[] = "{\"a\":{\"x\":[\"\\\"\"]},\"b\":[1,{\"c\":\"d\"}],\"e\":true}";
+  for (size_t n = 0; n < sizeof whole - 1; n++) {
+    struct error err = ERROR_INIT;
+    char text[sizeof whole] = {0};
+    memcpy(text, whole, n);
+    assert_null(part(text, keys, &err));
+    assert_int_equal(err.kind, ERR_ENGINE);
+  }
+  static const char *const bad[] = {"[1]x",      "{\"b\":1}}", "{\"b\":1]", "{b:1}", "{\"b\":nonsense}",
+                                    "{\"b\" 1}", "<html>"};
+  for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+    struct error err = ERROR_INIT;
+    assert_null(part(bad[i], keys, &err));
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(reads_by_path),
@@ -125,6 +169,8 @@ int main(void) {
       cmocka_unit_test(objects_are_made),
       cmocka_unit_test(unref_clears),
       cmocka_unit_test(canonical_is_sorted_and_compact),
+      cmocka_unit_test(a_part_is_what_was_asked_for),
+      cmocka_unit_test(a_part_of_what_is_no_json),
   };
   return RUN_TESTS(tests);
 }

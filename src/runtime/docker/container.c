@@ -52,8 +52,9 @@ void docker_read_state(const json_t *inspect, struct container_state *ret) {
 int docker_state(struct runtime *rt, const char *id, struct container_state *ret, struct error *err) {
   CLEANUP_FREE char *path = xprintf("/containers/%s/json", id);
   CLEANUP_JSON json_t *inspect = NULL;
-  if (docker_json_as((struct docker *)rt, path, "reading the container's state failed", &inspect, err) < 0)
-    return -1;
+  static const char *const keys[] = {"State", "Created", NULL};
+  static const char what[] = "reading the container's state failed";
+  if (docker_json_part((struct docker *)rt, path, what, keys, &inspect, err) < 0) return -1;
   if (!json_str(inspect, "State.Status"))
     return error_set(err, ERR_ENGINE, "the engine's answer about container %.12s has no State.Status", id);
   docker_read_state(inspect, ret);

@@ -64,19 +64,25 @@ int docker_call(struct docker *d, const char *method, const char *path, json_t *
   return docker_request(d, &req, ret, err);
 }
 
-int docker_json_as(struct docker *d, const char *path, const char *what, json_t **ret, struct error *err) {
+int docker_json_part(struct docker *d, const char *path, const char *what, const char *const *keys,
+                     json_t **ret, struct error *err) {
   struct http_response r;
   if (docker_call(d, "GET", path, NULL, false, CALL_LIMIT_MS, &r, err) < 0)
     return error_prefix(err, "%s", what);
+  const char *text = r.body.data ? r.body.data : "";
   json_t *j = NULL;
   if (r.status != 200)
     docker_fault(&r, what, err);
-  else if (!(j = json_parse(r.body.data ? r.body.data : "", r.body.len, err)))
+  else if (!(j = keys ? json_parse_part(text, r.body.len, keys, err) : json_parse(text, r.body.len, err)))
     error_prefix(err, "%s: the engine's answer", what);
   http_response_done(&r);
   if (!j) return -1;
   *ret = j;
   return 0;
+}
+
+int docker_json_as(struct docker *d, const char *path, const char *what, json_t **ret, struct error *err) {
+  return docker_json_part(d, path, what, NULL, ret, err);
 }
 
 int docker_json(struct docker *d, const char *path, json_t **ret, struct error *err) {

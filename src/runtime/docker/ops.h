@@ -8,6 +8,9 @@ char *docker_words(const struct http_response *r);
 
 /* docker_json() whose complaints begin with `what` ("reading the state failed"). */
 int docker_json_as(struct docker *d, const char *path, const char *what, json_t **ret, struct error *err);
+/* The same, of the answer only the members `keys` (json_parse_part). */
+int docker_json_part(struct docker *d, const char *path, const char *what, const char *const *keys,
+                     json_t **ret, struct error *err);
 
 /* pull.c */
 int docker_pull(struct runtime *rt, const struct settings *s, const char *image,
