@@ -189,7 +189,10 @@ int cmd_completion(struct cli *c) {
   buf_init(&out, LIMIT_HISTORY_LINE);
   int which = c->argc == 1 ? option_word("bash|zsh|fish", c->argv[0]) : -1;
   if (which < 0) {
-    error_set(&err, ERR_USAGE, "completion: name one shell: bash, zsh or fish");
+    if (c->argc == 1)
+      error_set(&err, ERR_USAGE, "completion for %s failed: there is one for bash, zsh and fish", c->argv[0]);
+    else
+      error_set(&err, ERR_USAGE, "completion failed: name one shell: bash, zsh or fish");
     return say_fault(&err);
   }
   void (*const scripts[])(struct buf *) = {bash, zsh, fish};

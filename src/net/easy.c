@@ -108,7 +108,7 @@ static int fault_unreachable(const struct endpoint *ep, CURL *easy, CURLcode rc,
 }
 
 int easy_fault_not_http(const struct endpoint *ep, struct error *err) {
-  return error_set(err, ERR_ENGINE, "what answers at %s is not HTTP; is it an engine?", ep->text);
+  return error_set(err, ERR_ENGINE, "%s: what answers is not HTTP; is it an engine?", ep->text);
 }
 
 int easy_fault(const struct endpoint *ep, CURL *easy, CURLcode rc, bool sent, const char *what,
