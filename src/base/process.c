@@ -1,5 +1,7 @@
 #include "base/process.h"
+#include "base/alloc.h"
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -33,6 +35,17 @@ void process_title(const char *text) {
 }
 
 void process_forget_environment(void) {
+  static const char *const names[] = {"HOME", "PATH", "USER", "LOGNAME", "SSH_AUTH_SOCK", "XDG_RUNTIME_DIR"};
+  char *kept[ARRAY_LEN(names)];
+  for (size_t i = 0; i < ARRAY_LEN(names); i++) kept[i] = xstrdup(getenv(names[i]));
   for (char **e = environ; e && *e; e++) explicit_bzero(*e, strlen(*e));
   clearenv();
+  for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+    if (kept[i]) setenv(names[i], kept[i], 1);
+    free(kept[i]);
+  }
+}
+
+void process_end_with_parent(void) {
+  prctl(PR_SET_PDEATHSIG, SIGTERM, 0, 0, 0);
 }

@@ -7,6 +7,10 @@
 void process_init(int argc, char **argv);
 /* Overwrites argv's memory by the text (cut to what fits). */
 void process_title(const char *text);
-/* Overwrites the strings of the environment and empties it: /proc/PID/environ is blank afterwards. */
+/* Overwrites the strings of the environment: /proc/PID/environ is blank afterwards. What ssh and private
+ * folders need is kept (HOME, PATH, USER, LOGNAME, SSH_AUTH_SOCK, XDG_RUNTIME_DIR): none of it is a secret.
+ */
 void process_forget_environment(void);
+/* In a child, before exec: TERM comes when this process's parent ends. */
+void process_end_with_parent(void);
 #endif

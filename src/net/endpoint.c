@@ -111,6 +111,13 @@ static int parse_tcp(const char *rest, struct endpoint *ep, const char *why, str
   return 0;
 }
 
+/* These become words of ssh's command line and of a shell's there: nothing that either reads as its own. */
+static bool only(const char *s, const char *more) {
+  for (; *s; s++)
+    if (!isalnum((unsigned char)*s) && !strchr(more, *s)) return false;
+  return true;
+}
+
 static int parse_ssh(const char *rest, struct endpoint *ep, const char *why, struct error *err) {
   size_t n = strcspn(rest, "/?#");
   const char *at = memrchr(rest, '@', n), *host = at ? at + 1 : rest;
@@ -124,6 +131,11 @@ static int parse_ssh(const char *rest, struct endpoint *ep, const char *why, str
     return error_set(err, ERR_USAGE, "%s: 'ssh://%s' names no host", why, rest);
   if (at && at > rest) ep->user = xstrndup(rest, (size_t)(at - rest));
   if (rest[n] && rest[n + 1]) ep->socket_path = xstrdup(rest + n);
+  if (!only(ep->host, "._-:%") || (ep->user && !only(ep->user, "._-+@\\")))
+    return error_set(err, ERR_USAGE, "%s: 'ssh://%.*s' is not a user and host", why, (int)n, rest);
+  if (ep->socket_path && !only(ep->socket_path, "/._-+,=@"))
+    return error_set(err, ERR_USAGE, "%s: '%s' is not a socket's path for ssh:// (letters, digits, /._-+,=@)",
+                     why, ep->socket_path);
   ep->text = xprintf("ssh://%s", rest);
   return 0;
 }

@@ -11,8 +11,11 @@
 #include <stdbool.h>
 
 struct http_client;
+/* Over ssh:// the tunnel (net/ssh.h) comes up with the first http_call() or upgrade_open(), and again after
+ * it was lost. */
 struct http_client *http_client_new(struct loop *loop, const struct endpoint *ep, struct error *err);
 void http_client_free(struct http_client *c);
+int http_client_ready(struct http_client *c, struct error *err); /* for upgrade.c; blocks like http_call() */
 const struct endpoint *http_client_endpoint(const struct http_client *c);
 struct loop *http_client_loop(const struct http_client *c);
 

@@ -304,7 +304,7 @@ int upgrade_open(struct http_client *c, const char *path, const struct upgrade_h
   u->fd = -1;
   u->task = (struct task){.fn = run_task, .data = u};
   buf_init(&u->early, LIMIT_HEADERS + LIMIT_ERROR_BODY);
-  if (open_connect(u, err) || open_send(u, path, err) || open_head(u, err)) {
+  if (http_client_ready(c, err) || open_connect(u, err) || open_send(u, path, err) || open_head(u, err)) {
     destroy(u);
     return -1;
   }

@@ -287,17 +287,6 @@ static void a_socket_of_others(void **state) {
   assert_int_equal(seteuid(0), 0);
 }
 
-static void ssh_says_that_it_is_not_there_yet(void **state) {
-  struct net *n = *state;
-  struct endpoint ep;
-  struct error err = ERROR_INIT;
-  assert_int_equal(endpoint_parse("ssh://me@host", "test", &ep, NULL), 0);
-  assert_null(http_client_new(n->loop, &ep, &err));
-  assert_int_equal(err.kind, ERR_USAGE);
-  assert_non_null(strstr(err.text, "ssh://me@host: ssh:// is not supported in this version"));
-  endpoint_done(&ep);
-}
-
 static enum error_kind interrupt(void *data, struct error *err) {
   if (!*(bool *)data) return ERR_NONE;
   error_set_text(err, ERR_CANCELLED, "interrupted");
@@ -429,7 +418,6 @@ int main(void) {
       NET_TEST(a_limit_in_time),
       NET_TEST(no_engine_there),
       NET_TEST(a_socket_of_others),
-      NET_TEST(ssh_says_that_it_is_not_there_yet),
       NET_TEST(an_interrupt_ends_a_call),
       NET_TEST(the_head_comes_before_the_body),
       NET_TEST(a_paused_body_waits_and_comes_whole),
