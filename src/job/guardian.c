@@ -16,6 +16,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#define LOOK_MS 15000 /* poll(2) does not count a suspend; clock_ms() does */
 #define STUCK_MS 2000 /* a launcher that has not acted on a deadline by then is stopped or stuck */
 
 struct guardian {
@@ -92,7 +93,7 @@ static void watch_over(const struct guardian_task *t, int pair) {
   for (;;) {
     int64_t at = stuck_at(t->ledger), left = at ? at - clock_ms() : -1;
     struct pollfd p = {pair, POLLIN, 0};
-    int k = poll(&p, 1, at ? (left > 0 ? (int)(left < 60000 ? left : 60000) : 0) : 60000);
+    int k = poll(&p, 1, at ? (left > 0 ? (int)(left < LOOK_MS ? left : LOOK_MS) : 0) : LOOK_MS);
     while (waitpid(-1, NULL, WNOHANG) > 0) {
     }
     if (k > 0 && !receive(pair, &stream)) break;

@@ -13,7 +13,7 @@
 #define KILL_CONFIRM_MS                                                                                      \
   30000                /* after KILL the end must have been told by then, else contact counts as lost */
 #define SILENT_MS 2000 /* output ended, but nobody says that the container did */
-#define CHECK_MS 60000 /* a silent connection is looked at that often: a half-dead one never says so */
+#define CHECK_MS 15000 /* a suspended machine wakes up within that of a deadline that has passed */
 
 static void earlier(int64_t *due, int64_t at) {
   if (at && (!*due || at < *due)) *due = at;
