@@ -32,7 +32,7 @@ TOOLS := $(patsubst tests/tools/%.c,$(B)/tools/%,$(wildcard tests/tools/*.c))
 FUZZ := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_SECONDS ?= 60
 
-.PHONY: all check check-asan check-valgrind units tools fuzz fuzz-replay replays lint bench coverage compdb install clean help FORCE
+.PHONY: all man check check-asan check-valgrind units tools fuzz fuzz-replay replays lint bench coverage compdb install clean help FORCE
 all: $(B)/run-once ## build/run-once
 $(B)/run-once: $(B)/src/cli/main.o $(B)/librun-once.a
 	$(CC) -o $@ $^ $(ALL_LIBS)
@@ -89,9 +89,12 @@ coverage: ## line coverage of src/ by the unit tests (E2E=1: by the end-to-end t
 	@scripts/coverage $(if $(E2E),--e2e)
 compdb: ## compile_commands.json
 	@$(MAKE) -nB all units 2>/dev/null | scripts/compdb >compile_commands.json
+man: $(B)/run-once.1 ## the man page, from the tables of commands and options
+$(B)/run-once.1: $(B)/run-once
+	$< help man | scdoc >$@.new && mv $@.new $@
 install: all ## to $(DESTDIR)$(PREFIX)
 	install -D -m 755 $(B)/run-once $(DESTDIR)$(PREFIX)/bin/run-once
-	@for p in $(wildcard docs/man/*.scd); do n=$${p##*/}; n=$${n%.scd}; d=$(DESTDIR)$(PREFIX)/share/man/man$${n##*.}; mkdir -p $$d && scdoc <$$p >$$d/$$n || exit 1; done
+	@if command -v scdoc >/dev/null; then $(MAKE) -s man && install -D -m 644 $(B)/run-once.1 $(DESTDIR)$(PREFIX)/share/man/man1/run-once.1; else echo "the man page is left out: scdoc is missing"; fi
 	@d=$(DESTDIR)$(PREFIX)/share; mkdir -p $$d/bash-completion/completions $$d/zsh/site-functions $$d/fish/vendor_completions.d; \
 	$(B)/run-once completion bash >$$d/bash-completion/completions/run-once && $(B)/run-once completion zsh >$$d/zsh/site-functions/_run-once && $(B)/run-once completion fish >$$d/fish/vendor_completions.d/run-once.fish
 clean: ## remove the build folder
