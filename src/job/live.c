@@ -4,7 +4,12 @@
 #include <stdlib.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
+
+#define HOLD_TRIES 200 /* while others look: each holds it for some microseconds */
+#define HELD_TIMES 5   /* seen locked: one who looks locks it too, to remove it */
+#define HOLD_AGAIN_NS 1000000
 
 static char *path_of(const char *job_id) {
   const char *dir = getenv("XDG_RUNTIME_DIR");
@@ -18,22 +23,42 @@ static char *path_of(const char *job_id) {
   return xprintf("%s/%s", folder, job_id);
 }
 
-/* Locked, but perhaps removed by its holder between our open and our lock. */
+bool live_possible(void) {
+  CLEANUP_FREE char *path = path_of("");
+  return path && !access(path, W_OK);
+}
+
+/* Locked, but perhaps removed between our open and our lock: by its holder, or by one who looks and found it
+ * left by the dead. */
 static bool still_there(int fd, const char *path) {
   struct stat a, b;
   return !fstat(fd, &a) && !stat(path, &b) && a.st_ino == b.st_ino && a.st_dev == b.st_dev;
 }
 
+/* 1: ret_fd holds it; 0: somebody else does; -1: again, it was in the hand of one who looks. */
+static int try_hold(const char *path, int *ret_fd) {
+  int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+  if (fd < 0) return 0;
+  bool locked = !flock(fd, LOCK_EX | LOCK_NB);
+  if (locked && still_there(fd, path)) {
+    *ret_fd = fd;
+    return 1;
+  }
+  bool looked = locked || !flock(fd, LOCK_SH | LOCK_NB); /* gone under us, or shared by those who look */
+  close(fd);
+  return looked ? -1 : 0;
+}
+
 int live_hold(const char *job_id) {
   CLEANUP_FREE char *path = path_of(job_id);
-  for (;;) {
-    int fd = path ? open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600) : -1;
-    if (fd < 0) return -1;
-    bool ours = !flock(fd, LOCK_EX | LOCK_NB);
-    if (ours && still_there(fd, path)) return fd;
-    close(fd);
-    if (!ours) return -1;
+  int fd = -1, held = 0;
+  for (int tries = 0; path && tries < HOLD_TRIES; tries++) {
+    int rc = try_hold(path, &fd);
+    if (rc > 0) return fd;
+    if (rc == 0 && ++held == HELD_TIMES) return -1;
+    nanosleep(&(struct timespec){0, HOLD_AGAIN_NS}, NULL);
   }
+  return -1;
 }
 
 void live_drop(const char *job_id, int fd) {
@@ -47,8 +72,10 @@ bool live_held(const char *job_id) {
   CLEANUP_FREE char *path = path_of(job_id);
   int fd = path ? open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW) : -1;
   if (fd < 0) return false;
-  bool held = flock(fd, LOCK_EX | LOCK_NB) != 0;
-  if (!held) unlink(path); /* left by one that was killed */
+  /* Shared, so that two who look do not take each other for its holder. */
+  bool held = flock(fd, LOCK_SH | LOCK_NB) != 0;
+  /* Left by one that was killed; whoever takes hold of it meanwhile sees that the name is gone. */
+  if (!held && !flock(fd, LOCK_EX | LOCK_NB) && still_there(fd, path)) unlink(path);
   close(fd);
   return held;
 }

@@ -8,6 +8,7 @@
 /* The descriptor, kept over the fork; -1 where no such folder can be had (then nobody settles early:
  * harmless). */
 int live_hold(const char *job_id);
+bool live_possible(void); /* there is such a folder: live_hold() failed because somebody else holds it */
 void live_drop(const char *job_id, int fd); /* removes the file: nothing is owed any more */
 bool live_held(const char *job_id);
 #endif

@@ -159,7 +159,7 @@ int settle_one(struct runtime *rt, struct loop *loop, struct history *h, struct 
                const char *settler, struct error *err) {
   if (!may_settle(rt, i, now)) return 0;
   int hold = live_hold(i->id); /* one settler at a time, and the next one finds the record */
-  if (hold < 0 && live_held(i->id)) return 0;
+  if (hold < 0 && live_possible()) return 0;
   int rc = settle_held(rt, loop, h, i, settler, err);
   live_drop(i->id, hold);
   return rc;
