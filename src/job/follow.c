@@ -67,13 +67,9 @@ static int pass_output(struct runtime *rt, struct loop *loop, const struct job_i
   return rc;
 }
 
-static int wait_end(struct runtime *rt, struct loop *loop, const char *container, struct error *err) {
-  struct wait *w = NULL;
-  if (rt->ops->wait_begin(rt, container, false, &w, err)) return err->kind == ERR_MISSING ? 0 : -1;
+static int wait_end(struct loop *loop, struct wait *w, struct error *err) {
   while (!wait_done(w) && loop_interrupted(loop, err) == ERR_NONE) loop_step(loop, 1000);
-  bool done = wait_done(w);
-  wait_free(w);
-  return done ? 0 : -1;
+  return wait_done(w) ? 0 : -1;
 }
 
 /* The outcome as this machine's history has it, if it gets it in time. */
@@ -93,21 +89,42 @@ static bool recorded(struct loop *loop, struct history *h, const char *job_id, i
   }
 }
 
+/* The state; of one that was removed before we could read it what the wait told, if it was seen running. */
+static int end_of(struct runtime *rt, struct loop *loop, struct job_info *i, const struct wait *w,
+                  struct outcome *ret, struct error *err) {
+  bool ran = i->state.status == STATE_RUNNING || i->state.status == STATE_PAUSED;
+  int code = ran ? wait_exit_code(w) : -1;
+  bool missing = rt->ops->state(rt, i->container, &i->state, err) != 0;
+  if (missing && err->kind != ERR_MISSING) return -1;
+  if (missing || i->state.status == STATE_REMOVING) {
+    error_clear(err);
+    if (code < 0) {
+      ret->message = xstrdup("its container was removed before its end could be read");
+      ret->exit_status = 120;
+      return 0;
+    }
+    i->state.status = STATE_EXITED;
+    i->state.exit_code = code;
+  }
+  settle_outcome(rt, loop, i, ret);
+  return 0;
+}
+
 int follow_job(struct runtime *rt, struct loop *loop, struct history *h, const char *job_id,
                const struct follow_options *opt, struct outcome *ret, struct error *err) {
   struct job_info i = {0};
+  struct wait *w = NULL;
   if (info_of(rt, job_id, &i, err)) return recorded(loop, h, job_id, 0, ret) ? (error_clear(err), 0) : -1;
   bool never = i.state.status == STATE_CREATED && !i.state.ever_started;
-  int rc = opt->output && !never ? pass_output(rt, loop, &i, opt, ret, err) : 0;
-  if (!rc) rc = wait_end(rt, loop, i.container, err);
-  if (!rc && !recorded(loop, h, job_id, RECORD_MS, ret)) {
-    if (!rt->ops->state(rt, i.container, &i.state, err))
-      settle_outcome(rt, loop, &i, ret);
-    else if (err->kind == ERR_MISSING)
-      error_clear(err), ret->exit_status = 120; /* removed before we read it */
-    else
-      rc = -1;
+  int rc = rt->ops->wait_begin(rt, i.container, false, &w, err);
+  if (rc && err->kind == ERR_MISSING) { /* gone just now */
+    job_info_done(&i);
+    return recorded(loop, h, job_id, RECORD_MS, ret) ? (error_clear(err), 0) : -1;
   }
+  if (!rc && opt->output && !never) rc = pass_output(rt, loop, &i, opt, ret, err);
+  if (!rc) rc = wait_end(loop, w, err);
+  if (!rc && !recorded(loop, h, job_id, RECORD_MS, ret)) rc = end_of(rt, loop, &i, w, ret, err);
+  wait_free(w);
   job_info_done(&i);
   return rc;
 }

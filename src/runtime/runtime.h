@@ -117,6 +117,9 @@ void event_watch_free(struct event_watch *w);
 /* "Tell me when it has ended": a hint, never a verdict (wait answers 0 for a container that never ran). */
 struct wait;
 bool wait_done(const struct wait *w); /* answered, or its connection ended */
+/* The exit code it told; -1: none. Of use only for a container that was seen running when the wait began and
+ * whose state can no longer be read. */
+int wait_exit_code(const struct wait *w);
 void wait_free(struct wait *w);
 
 /* A job as its container's labels tell it. */

@@ -122,6 +122,16 @@ end_of() {
   nothing_left 5
 }
 
+@test "wait and attach for one that is removed in the moment of its end" {
+  for command in wait attach; do
+    docker run -d --rm --label run-once.id=quicklygonex --label run-once.host=elsewhere $IMAGE probe line x sleep 1 exit 5 >/dev/null
+    once jobs $command quicklygonex
+    status_is 5
+    within 5 gone quicklygonex
+  done
+  nothing_left
+}
+
 @test "stop: with its grace, told to whoever looks after it: killed, stopped" {
   start_job -- probe trap TERM 3 line ready forever
   id=$(job_id)

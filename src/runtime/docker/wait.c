@@ -1,17 +1,25 @@
 /* "Tell me when it has ended." The engine has registered the wait when the head is there (moby#35001), so
- * begin it before start. Its body is not read: a wait answers 0 for a container that never ran, so only the
- * state counts. */
+ * begin it before start. A wait answers 0 for a container that never ran, so the state counts as long as
+ * there is one. */
 #include "base/alloc.h"
+#include "data/json.h"
 #include "runtime/docker/follow.h"
 #include "runtime/docker/ops.h"
 #include <stdlib.h>
+#include <string.h>
 
 struct wait {
   struct follow follow;
+  char answer[512]; /* {"StatusCode":N}; what is longer tells of an error */
+  size_t n;
 };
 
 static void on_data(void *data, const char *p, size_t n) {
-  (void)data, (void)p, (void)n;
+  struct wait *w = data;
+  size_t room = sizeof w->answer - w->n;
+  if (n > room) n = room;
+  memcpy(w->answer + w->n, p, n);
+  w->n += n;
 }
 static void on_end(void *data, const struct error *err) {
   (void)data, (void)err;
@@ -34,6 +42,12 @@ int docker_wait_begin(struct runtime *rt, const char *id, bool next_exit, struct
 
 bool wait_done(const struct wait *w) {
   return w->follow.ended;
+}
+
+int wait_exit_code(const struct wait *w) {
+  struct error none = ERROR_INIT;
+  CLEANUP_JSON json_t *answer = w->n ? json_parse(w->answer, w->n, &none) : NULL;
+  return (int)json_int_or(answer, "StatusCode", -1);
 }
 
 void wait_free(struct wait *w) {
