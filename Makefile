@@ -32,7 +32,7 @@ TOOLS := $(patsubst tests/tools/%.c,$(B)/tools/%,$(wildcard tests/tools/*.c))
 FUZZ := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_SECONDS ?= 60
 
-.PHONY: all man check check-asan check-valgrind units tools fuzz fuzz-replay replays lint bench coverage compdb install clean help FORCE
+.PHONY: all man check check-asan check-valgrind check-e2e check-fault units tools fuzz fuzz-replay replays lint bench coverage compdb install clean help FORCE
 all: $(B)/run-once ## build/run-once
 $(B)/run-once: $(B)/src/cli/main.o $(B)/librun-once.a
 	$(CC) -o $@ $^ $(ALL_LIBS)
@@ -66,6 +66,10 @@ check-asan: ## unit tests under AddressSanitizer and UBSan
 	@$(MAKE) -s B=$(B)/asan SAN=address,undefined check
 check-valgrind: ## unit tests under valgrind
 	@$(MAKE) -s B=$(B)/plain CFLAGS='-O1 -g' RUN='valgrind -q --error-exitcode=99 --leak-check=full --show-leak-kinds=definite --errors-for-leak-kinds=definite --child-silent-after-fork=yes' check
+check-e2e: ## end-to-end tests against a private engine
+	@scripts/test e2e
+check-fault: all tools ## faults at every step of a job's life
+	@tests/fault/run
 
 # One libFuzzer target a parser: tests/fuzz/fuzz_NAME.c, seeds in tests/fuzz/corpus/NAME/.
 $(B)/fuzz/%: tests/fuzz/fuzz_%.c $(LIB_SRC) $(B)/flags
