@@ -17,6 +17,7 @@
  *   frame N TEXT         docker frame of stream N; \n \r \t \\ \0 \xHH are understood
  *   raw TEXT             bytes as they are, the same escapes; no head is added
  *   split N              from here on N bytes at a time, 1 ms apart; 0: off
+ *   cleave N             a pause of 3 ms behind the next N bytes
  *   sleep MS             waits
  *   save VAR KEY         VAR = "KEY":"..." of the request's body or KEY=... of its query; every text may use
  *                        ${VAR} from then on, in any connection
@@ -69,7 +70,7 @@ struct conn {
   char method[16], path[8192];
   const char *body; /* within in */
   size_t body_len, total;
-  size_t split;
+  size_t split, cleave;
   bool close;
 };
 
@@ -125,9 +126,15 @@ static void nap(long ms) {
   nanosleep(&t, NULL);
 }
 
+/* How many of the n bytes go in one packet. */
+static size_t part_of(const struct conn *c, size_t n) {
+  size_t part = c->split && c->split < n ? c->split : n;
+  return c->cleave && c->cleave < part ? c->cleave : part;
+}
+
 static void put(struct conn *c, const char *p, size_t n) {
   while (n && !c->close) {
-    size_t part = c->split && c->split < n ? c->split : n;
+    size_t part = part_of(c, n);
     ssize_t k = send(c->fd, p, part, MSG_NOSIGNAL);
     if (k < 0) {
       c->close = true;
@@ -135,6 +142,7 @@ static void put(struct conn *c, const char *p, size_t n) {
     }
     p += k;
     n -= (size_t)k;
+    if (c->cleave && !(c->cleave -= (size_t)k)) nap(3);
     if (c->split) nap(1);
   }
 }
@@ -331,6 +339,8 @@ static void directive(struct conn *c, struct answer *a, const char *line) {
     add_header(a, arg);
   else if (!strcmp(text, "split"))
     c->split = (size_t)atoi(arg);
+  else if (!strcmp(text, "cleave"))
+    c->cleave = (size_t)atoi(arg);
   else if (!strcmp(text, "sleep"))
     nap(atol(arg));
   else if (!strcmp(text, "save"))
@@ -370,7 +380,7 @@ static void answer(struct conn *c) {
   char text[9000];
   snprintf(text, sizeof text, "%s %s%s", c->method, c->path, c->body_len ? " " : "");
   log_line(text, c->body, c->body_len);
-  c->split = 0;
+  c->split = c->cleave = 0;
   if (!r) {
     a.status = 404;
     int n = snprintf(text, sizeof text, "{\"message\":\"not scripted: %s %s\"}\n", c->method, c->path);
