@@ -104,6 +104,6 @@ install: all ## to $(DESTDIR)$(PREFIX)
 clean: ## remove the build folder
 	rm -rf $(B)
 help: ## this list
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:[^#]*## /\t/' | expand -t 16
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed 's/:[^#]*## /\t/' | expand -t 16
 include scripts/release.mk
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
