@@ -47,6 +47,8 @@ static int try_once(struct job *j) {
   bool over = st.status == STATE_EXITED || st.status == STATE_DEAD;
   if (st.status == STATE_CREATED && !st.ever_started) return 1;
   if (over && !j->seen_start && !j->rt->ops->info(j->rt)->live_restore) j->ev.engine_restarted = true;
+  /* What a container writes while its engine is away waits in a pipe; when it ends there, that is lost. */
+  if (over && !j->seen_start && !j->unattended && j->o->gap < 0) j->o->gap = 0;
   trace(TRACE_JOB, "contact again: %s, events %s", over ? "ended" : "running",
         j->seen_start ? "kept" : "forgotten");
   if (!over && j->rt->ops->wait_begin(j->rt, j->cid, false, &j->wait, &err)) return 1;

@@ -69,7 +69,7 @@ on_engine() {
   {
     docker ps -aq --no-trunc | sed 's/^/container /'
     docker volume ls -q | sed 's/^/volume /'
-    docker network ls -q --no-trunc | sed 's/^/network /'
+    docker network ls -q --no-trunc --filter type=custom | sed 's/^/network /'
   } | sort
 }
 left_over() { comm -13 <(sort "$BATS_TEST_TMPDIR/baseline" "$MADE" | uniq) <(on_engine); }

@@ -1,0 +1,107 @@
+# The engine itself stops, is killed, comes back: an engine of this file's own, whose containers outlive it.
+load lib
+
+setup_file() {
+  export RUN_ONCE_TEST_ENGINE
+  RUN_ONCE_TEST_ENGINE=$(mktemp -d /tmp/run-once-restart.XXXXXX)
+  unset RUN_ONCE_TEST_HOST
+  "$PROJECT/scripts/engine" start "$RUN_ONCE_TEST_ENGINE" --live-restore >&2
+  engine_up
+}
+teardown_file() { "$PROJECT/scripts/engine" stop "$RUN_ONCE_TEST_ENGINE" --remove >&2; }
+eval "lib_$(declare -f teardown)"
+teardown() {
+  engine start --live-restore >/dev/null 2>&1
+  lib_teardown
+}
+engine() {
+  local verb=$1
+  shift
+  "$PROJECT/scripts/engine" "$verb" "$RUN_ONCE_TEST_ENGINE" "$@" 3>&-
+}
+lines_out() { (($(wc -l <"$OUT") >= $1)); }
+counting='n=0; while [ $n -lt 60 ]; do n=$((n + 1)); echo line $n; sleep 0.1; done'
+counted() { same "$OUT" "$(seq -f 'line %.0f' 60)"$'\n' stdout; }
+down() { ! docker version >/dev/null 2>&1; }
+
+@test "the engine is killed and started again in the middle of the output: exact" {
+  start_job -- sh -c "$counting; exit 7"
+  within 15 lines_out 10
+  engine kill
+  engine start --live-restore
+  end_job
+  status_is 7
+  verdict_is failed exit
+  counted
+  is "$(result output.gap)" null gap
+  nothing_left
+}
+
+@test "the engine stands still: waited for, nothing lost" {
+  start_job -- sh -c "$counting; exit 8"
+  within 15 lines_out 10
+  engine kill STOP
+  sleep 4
+  engine kill CONT
+  end_job
+  status_is 8
+  verdict_is failed exit
+  counted
+  nothing_left
+}
+
+# What it wrote meanwhile is lost by the engine (20.10: not in its log either): said, never silent.
+@test "stopped in order for some seconds, while the command ends: its true status, and that output is missing" {
+  start_job -- sh -c "$counting; exit 9"
+  within 15 lines_out 10
+  engine kill TERM
+  within 20 down
+  sleep 8
+  engine start --live-restore
+  end_job
+  status_is 9
+  verdict_is failed exit
+  lines_out 10
+  cmp <(seq -f 'line %.0f' 60 | head -c "$(stat -c %s "$OUT")") "$OUT"
+  is "$(result output.gap)" 0 gap
+  err_has 'not exactly'
+  err_has 'contact with the engine is lost'
+  nothing_left
+}
+
+@test "input that is under way when the engine goes: unknown" {
+  mkfifo pipe
+  "$RUN_ONCE" run --result "$RESULT" --from "image/$IMAGE" -i --stop-grace 1 -- sh -c 'head -n 1; cat >/dev/null; exit 0' <pipe >"$OUT" 2>"$ERR" 3>&- &
+  launcher=$!
+  exec 7>pipe
+  echo first >&7
+  within 15 lines_out 1
+  engine kill
+  engine start --live-restore
+  end_job
+  exec 7>&-
+  status_is 120
+  verdict_is unknown input_cut
+  nothing_left
+}
+
+@test "an engine whose containers end with it: 122, not the status that the shutdown caused" {
+  engine kill TERM
+  within 20 down
+  engine stop
+  engine start
+  engine_up
+  on_engine >"$BATS_TEST_TMPDIR/baseline"
+  start_job -- probe trap TERM 0 line ready forever
+  within 15 lines_out 1
+  engine kill TERM
+  within 30 down
+  engine start
+  end_job
+  status_is 122
+  is "$(result verdict) $(result exit_code)" 'killed 0'
+  [[ $(result cause) == engine_restart || $(result cause) == stopped_from_outside ]] || verdict_is killed engine_restart
+  out_is $'ready\ngot TERM\n'
+  nothing_left
+  engine stop
+}
