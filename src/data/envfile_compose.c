@@ -188,7 +188,7 @@ static int read_value(struct parser *p, char **ret) {
 static int statement(struct parser *p, envfile_fn *fn, void *data) {
   CLEANUP_FREE char *name = NULL;
   CLEANUP_FREE char *value = NULL;
-  char end;
+  char end = 0;
   int line = p->line;
   if (read_name(p, &name, &end)) return -1;
   if (end == '\n') {
