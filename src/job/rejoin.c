@@ -1,9 +1,15 @@
-/* The log of the container instead of the attached stream, from the byte where that was cut. Up to three
- * readings: EXACT    as many bytes of each stream as were delivered are dropped and hashed: equal, so it goes
- * on exactly there MEASURE  the log disagrees (bytes lost or changed, experiments.md section 4): where do the
- * last 4 KiB stand that were delivered? PLAIN    goes on behind that place, or behind all that the log held;
- * output.gap says that the joint is not exact The output of a terminal is never replayed: it is attached to
- * again. */
+/* The log of the container instead of the attached stream, from the byte where that was cut. Readings:
+ *
+ * EXACT: as many bytes of each stream as were delivered are dropped and hashed; equal, so it goes on there.
+ *
+ * VERIFY: a log that was followed may have lost output at a rotation; at the end it is read as it is.
+ *
+ * MEASURE: the log disagrees (bytes lost or changed, experiments.md section 4); where do the last 4 KiB stand
+ * that were delivered?
+ *
+ * PLAIN: goes on behind that place, or behind all that the log held; output.gap says that this is not exact.
+ *
+ * The output of a terminal is never replayed: it is attached to again. */
 #include "base/alloc.h"
 #include "base/buf.h"
 #include "base/clock.h"
@@ -26,6 +32,7 @@ struct joint {
   int64_t seen, place; /* bytes of the log so far; behind the tail, -1: not found */
 };
 struct rejoin {
+  bool follow;
   struct joint joints[2];
 };
 
@@ -72,11 +79,11 @@ static void measure(struct joint *t, const char *p, size_t n) {
 
 /* Reads the log again in another way: told to the run phase as a cut, which comes back here at once. */
 static void again(struct job *j, enum join how) {
-  trace(TRACE_JOB, "log does not match: reading %d", (int)how);
+  trace(TRACE_JOB, "reading the log once more: %d", (int)how);
   j->join = how;
   j->stream_ended = j->stream_cut = true;
   j->stream_ended_at = clock_ms();
-  if (j->o->gap < 0) j->o->gap = 0;
+  if (how != JOIN_VERIFY && j->o->gap < 0) j->o->gap = 0;
 }
 
 static void on_output(void *data, int fd, const char *p, size_t n) {
@@ -88,11 +95,30 @@ static void on_output(void *data, int fd, const char *p, size_t n) {
     measure(t, p, n);
     return;
   }
+  if (j->join == JOIN_VERIFY) {
+    stream_hash_add(t->hash, p, n);
+    t->seen += (int64_t)n;
+    return;
+  }
   size_t k = (int64_t)n < t->left ? n : (size_t)t->left;
   if (k && j->join == JOIN_EXACT) stream_hash_add(t->hash, p, k);
   t->left -= (int64_t)k;
   if (k && !t->left && j->join == JOIN_EXACT && stream_hash_value(t->hash) != t->want) again(j, JOIN_MEASURE);
   if (j->join != JOIN_MEASURE && n > k) output_put(j->output, fd, p + k, n - k);
+}
+
+/* A log that was followed across a rotation has lost what was not read yet (experiments.md, H): read once
+ * more as it is, it must be what was delivered. */
+static void verified(struct job *j) {
+  int64_t missing = 0;
+  bool same = true;
+  for (int i = 0; i < 2; i++) {
+    struct joint *t = &j->rejoin->joints[i];
+    int64_t delivered = output_bytes(j->output, i + 1);
+    same = same && t->seen == delivered && stream_hash_value(t->hash) == t->want;
+    if (t->seen > delivered) missing += t->seen - delivered;
+  }
+  if (!same && j->o->gap < missing) j->o->gap = missing;
 }
 
 static void on_end(void *data, const struct error *err) {
@@ -105,6 +131,10 @@ static void on_end(void *data, const struct error *err) {
   if (err) return;
   if (j->join == JOIN_EXACT && (t[0].left || t[1].left)) {
     again(j, JOIN_MEASURE);
+  } else if (j->join == JOIN_EXACT && j->rejoin->follow) {
+    again(j, JOIN_VERIFY);
+  } else if (j->join == JOIN_VERIFY) {
+    verified(j);
   } else if (j->join == JOIN_MEASURE) {
     for (int i = 0; i < 2; i++) j->join_at[i] = t[i].place >= 0 ? t[i].place : t[i].seen;
     again(j, JOIN_PLAIN);
@@ -141,7 +171,8 @@ int rejoin_begin(struct job *j, bool running) {
   j->rejoin = xcalloc(1, sizeof *j->rejoin);
   joint_begin(j, 1, &j->rejoin->joints[0]);
   joint_begin(j, 2, &j->rejoin->joints[1]);
-  bool follow = running && j->join != JOIN_MEASURE;
+  bool follow = running && j->join != JOIN_MEASURE && j->join != JOIN_VERIFY;
+  j->rejoin->follow = follow;
   if (j->rt->ops->logs(j->rt, j->cid, false, follow, 0, &log_calls, j, &j->stream, &err))
     return no_log(j, running, &err);
   return 0;

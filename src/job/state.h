@@ -54,7 +54,7 @@ struct job {
   int64_t stream_ended_at; /* clock_ms() */
   bool end_seen;           /* the state was terminal; output may still be coming */
   bool input_lost;         /* input was cut: the command is stopped when contact is there */
-  enum join { JOIN_EXACT, JOIN_MEASURE, JOIN_PLAIN } join; /* how the log is read, see rejoin.c */
+  enum join { JOIN_EXACT, JOIN_VERIFY, JOIN_MEASURE, JOIN_PLAIN } join; /* how the log is read, see rejoin.c */
   int64_t join_at[2];
   bool unattended;    /* the guardian's: no stream is read, wait alone tells */
   bool keep_anyway;   /* its output could not be spooled: the container is its last copy */
@@ -64,6 +64,7 @@ struct job {
   bool unconfirmed;   /* killed, and no end was told */
   bool died, destroyed, watch_lost, seen_start;
   int64_t last_event_ns;
+  int64_t watched_at;   /* clock_ms() of the last subscription to events */
   int ours[65];         /* signals we sent whose kill event has not come yet */
   bool stop_asked;      /* by `jobs stop` of anyone */
   bool left;            /* detach keys or hang-up: the guardian goes on */
