@@ -268,6 +268,19 @@ plan_of() { once plan --output json --from "$@" -- probe line x; status_is 0; }
   within 10 nothing_left
 }
 
+@test "labels that are run-once's own can be neither kept nor given" {
+  source_container app --label run-once.lock=schema --label run-once.id=x --
+  copy app
+  b_is '.Config.Labels["run-once.lock"]' null
+  for option in '--keep-label run-once.lock' '--label run-once.lock=schema'; do
+    # shellcheck disable=SC2086
+    job --from container/app $option -- probe line x
+    status_is 125
+    one_complaint "${option%=*} failed: "
+  done
+  nothing_left
+}
+
 @test "what the command line says goes over the source" {
   make_volume data
   make_volume other
@@ -329,6 +342,19 @@ plan_of() { once plan --output json --from "$@" -- probe line x; status_is 0; }
   nothing_left
 }
 
+@test "a running source's bind source that is gone: 125, and looking does not make it anew" {
+  mkdir "$WORK/bind"
+  source_container app -v "$WORK/bind:/bind" --
+  rmdir "$WORK/bind"
+  once plan --from container/app -- probe line x
+  [[ ! -e $WORK/bind ]]
+  job --from container/app -- probe line x
+  status_is 125
+  one_complaint "$WORK/bind"
+  [[ ! -e $WORK/bind ]]
+  nothing_left
+}
+
 # put_secret CONTAINER: a file as Compose puts it, owner and mode by tar.
 put_secret() {
   mkdir -p tree/run/secrets
@@ -353,11 +379,13 @@ put_secret() {
   nothing_left
 }
 
-@test "files under /run/secrets of a stopped source with binds" {
+@test "files under /run/secrets of a source with binds, running and stopped" {
   mkdir bind
-  source_container app -v "$WORK/bind:/bind" -- probe line x
-  docker wait app
+  source_container app -v "$WORK/bind:/bind" --
   put_secret app
+  job --from container/app -- cat /run/secrets/password
+  out_is $'sesame\n'
+  docker stop -t 0 app
   plan_of container/app
   is "$(planned '.copied_files | join(" ")')" /run/secrets/password
   job --from container/app -- sh -c 'stat -c "%u %g %a" /run/secrets/password; cat /run/secrets/password'

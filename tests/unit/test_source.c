@@ -219,10 +219,12 @@ static void reading_makes_folders(void **state) {
     const char *source;
     bool makes;
   } cases[] = {
-      {"{\"State\":{\"Running\":false},\"HostConfig\":{\"Binds\":[\"data:/d\",\"/srv:/s\"]}}", true},
-      {"{\"State\":{\"Running\":true},\"HostConfig\":{\"Binds\":[\"/srv:/s\"]}}", false},
-      {"{\"State\":{\"Running\":false},\"HostConfig\":{\"Binds\":[\"data:/d\"]}}", false},
-      {"{\"State\":{\"Running\":false},\"HostConfig\":{\"Binds\":null}}", false},
+      {"{\"HostConfig\":{\"Binds\":[\"data:/d\",\"/srv:/s\"]}}", true},
+      {"{\"HostConfig\":{\"Binds\":[\"data:/d\"],\"Mounts\":[{\"Type\":\"bind\",\"Source\":\"/s\"}]}}",
+       false},
+      {"{\"HostConfig\":{\"Mounts\":[{\"Type\":\"bind\",\"BindOptions\":{\"CreateMountpoint\":true}}]}}",
+       true},
+      {"{\"HostConfig\":{\"Binds\":null}}", false},
   };
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     json_t *source = json_loads(cases[i].source, 0, NULL);

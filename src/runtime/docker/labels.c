@@ -42,15 +42,24 @@ const char *label_neutral(const char *name) {
   return "";
 }
 
-static void keep_asked(struct clone *c, json_t *labels, const json_t *source) {
+/* By these jobs are found, locks are held and things are removed. */
+static int refuse_ours(const char *option, const char *name, struct error *err) {
+  if (strncmp(name, "run-once.", 9) != 0) return 0;
+  return error_set(err, ERR_USAGE, "%s %s failed: labels that begin with run-once. are run-once's own",
+                   option, name);
+}
+
+static int keep_asked(struct clone *c, json_t *labels, const json_t *source, struct error *err) {
   for (size_t i = 0; i < c->s->keep_labels.n; i++) {
     const char *name = c->s->keep_labels.v[i];
+    if (refuse_ours("--keep-label", name, err) < 0) return -1;
     json_t *value = json_object_get(source, name);
     if (value)
       json_object_set(labels, name, value);
     else
       plan_note(c, "--keep-label %s: the source has no such label", name);
   }
+  return 0;
 }
 
 static int add_given(struct clone *c, json_t *labels, struct error *err) {
@@ -58,6 +67,7 @@ static int add_given(struct clone *c, json_t *labels, struct error *err) {
     const char *text = c->s->labels.v[i], *equals = strchr(text, '=');
     CLEANUP_FREE char *name = equals ? xstrndup(text, (size_t)(equals - text)) : xstrdup(text);
     CLEANUP_JSON json_t *value = json_string(equals ? equals + 1 : "");
+    if (refuse_ours("--label", name, err) < 0) return -1;
     if (!*name || json_object_set(labels, name, value) < 0)
       return error_set(err, ERR_CONFIG, "label %s failed: it must be NAME=VALUE in UTF-8",
                        *name ? name : "=");
@@ -101,7 +111,7 @@ int clone_labels(struct clone *c, struct error *err) {
   const json_t *of_image = json_at(c->f->image, "Config.Labels");
   json_t *labels = json_object();
   json_object_set_new(c->config, "Labels", labels);
-  keep_asked(c, labels, source);
+  if (keep_asked(c, labels, source, err) < 0) return -1;
   if (add_given(c, labels, err) < 0) return -1;
   neutralise(c, labels, of_image);
   tell_dropped(c, labels, source, of_image);

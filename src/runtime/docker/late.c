@@ -95,13 +95,15 @@ static int look_at(struct docker *d, const json_t *source, const char *path, con
   return rc;
 }
 
-/* *ret stays NULL when the files can be read at once. */
+/* *ret stays NULL when the files are to be read at once; also when the engine cannot tell, as when hundreds
+ * of thousands of files changed: a folder that it may make is then the smaller evil. */
 static int list_changes(struct docker *d, const json_t *source, json_t **ret, struct error *err) {
+  struct error why = ERROR_INIT;
   if (!late_reading_makes_folders(source)) return 0;
   CLEANUP_FREE char *path = xprintf("/containers/%s/changes", json_str(source, "Id"));
-  if (docker_json(d, path, ret, err) < 0)
-    return error_prefix(err, "looking for files that were put into the source failed");
-  return 0;
+  if (docker_json(d, path, ret, &why) == 0 || why.kind == ERR_ENGINE) return 0;
+  if (err) *err = why;
+  return error_prefix(err, "looking for files that were put into the source failed");
 }
 
 int late_find(struct docker *d, const json_t *source, json_t **ret, char **ret_unread, struct error *err) {

@@ -10,11 +10,13 @@ enum { CHANGE_DELETED = 2 };
 
 bool late_reading_makes_folders(const json_t *source) {
   size_t i;
-  json_t *bind;
-  if (json_is(source, "State.Running")) return false; /* its mounts were set up when it started */
+  json_t *bind, *mount;
   json_array_foreach(json_at(source, "HostConfig.Binds"), i, bind) {
     const char *text = json_string_value(bind);
     if (text && *text == '/') return true;
+  }
+  json_array_foreach(json_at(source, "HostConfig.Mounts"), i, mount) {
+    if (json_is(mount, "BindOptions.CreateMountpoint")) return true;
   }
   return false;
 }
