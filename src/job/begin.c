@@ -85,8 +85,10 @@ static int settle_create(struct job *j, struct error *err) {
   bool forward = err->kind == ERR_LOST || err->kind == ERR_TIMEOUT; /* else the user wants none of it */
   j->cleaning = true;
   struct owed o = owed_of(j, forward);
+  o.give_up = &j->sig.cancel;
   enum action a = owed_run(&o);
   j->cleaning = false;
+  if (a == ACT_LEAVE) job_interrupted(j, err); /* says so, if it was */
   bool found = a == ACT_START;
   if (found) j->cid = TAKE(o.cid);
   j->create_doubt = a == ACT_LEAVE;

@@ -1,7 +1,7 @@
 #include "job/next.h"
 
 static enum action without_contact(const struct facts *f) {
-  return f->contact_over ? ACT_LEAVE : ACT_LOOK;
+  return f->contact_over || f->give_up ? ACT_LEAVE : ACT_LOOK;
 }
 
 /* Never ran, and cannot run any more. */
@@ -20,7 +20,8 @@ static enum action before_start(const struct facts *f) {
   case SEEN_NO_CONTACT:
     return without_contact(f);
   case SEEN_ABSENT:
-    return f->flight_over || f->fenced ? never(f) : ACT_LOOK;
+    if (f->flight_over || f->fenced) return never(f);
+    return f->give_up ? ACT_LEAVE : ACT_LOOK;
   case SEEN_CREATED:
     return f->forward ? ACT_START : ACT_FENCE;
   case SEEN_RUNNING:

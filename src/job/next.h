@@ -27,6 +27,7 @@ struct facts {
   bool recorded;     /* an outcome line is written */
   bool keep;         /* the ended container stays, by --keep */
   bool contact_over; /* --reconnect-for has passed */
+  bool give_up;      /* the user does not wait any longer: the guardian goes on looking */
 };
 
 enum action {

@@ -8,6 +8,7 @@
 #define CREATE_FLIGHT_MS 30000 /* a create in flight is not listed yet (experiments.md section 2) */
 #define START_FLIGHT_MS 10000
 #define LOOK_AGAIN_MS 100
+#define GIVE_UP_MS 1000 /* so long it is looked for after all: most creates in flight arrive by then */
 #define RETRY_MAX_MS 2000
 
 static void pause_ms(struct owed *o, int64_t ms) {
@@ -58,7 +59,18 @@ static void look(struct owed *o, int64_t *wait) {
   o->f.seen = ask(o);
   if (o->f.seen != SEEN_NO_CONTACT && over) o->f.flight_over = true;
   note_contact(o);
+  if (o->give_up && *o->give_up && clock_ms() - o->began >= GIVE_UP_MS) o->f.give_up = true;
   *wait = *wait * 2 < RETRY_MAX_MS ? *wait * 2 : RETRY_MAX_MS;
+}
+
+/* An engine that answers, but refuses, is not asked for ever. A running container refuses, too, and is looked
+ * at: that takes a moment. */
+static void note_refusal(struct owed *o) {
+  int64_t patience = o->reconnect_for + (o->fault.kind == ERR_CONFLICT ? START_FLIGHT_MS : 0);
+  if (!o->refused) o->refused = clock_ms();
+  if (clock_ms() - o->refused < patience) return;
+  o->f.seen = SEEN_NO_CONTACT;
+  o->f.contact_over = true;
 }
 
 /* Removal without force, by id. A running container refuses it, and a start in flight finds nothing any more.
@@ -72,6 +84,7 @@ static void take_away(struct owed *o, bool fence) {
   } else {
     o->f.seen = o->fault.kind == ERR_CONFLICT ? SEEN_NOTHING : SEEN_NO_CONTACT;
     if (o->fault.kind != ERR_CONFLICT) note_contact(o);
+    note_refusal(o);
   }
 }
 

@@ -17,7 +17,9 @@ struct owed {
   struct facts f;
   struct container_state state; /* if f.seen is CREATED, RUNNING or ENDED */
   struct error fault;           /* the last one, for messages */
-  int64_t began, lost;          /* clock_ms() of the first look, of the first look without contact; 0 none */
+  const bool *give_up;          /* set by a signal: the user does not want to wait any more. NULL: never */
+  int64_t began, lost, refused; /* clock_ms() of the first look, of the first one without contact, of the
+                                   first removal that was refused; 0 none */
 };
 /* Blocks in the loop, at most until a request in flight cannot arrive any more (30 s for a create, 10 s for a
  * start) or contact_over. Returns one of START, FOLLOW, RECORD_*, DONE, LEAVE. */

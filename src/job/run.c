@@ -11,7 +11,10 @@
 
 #define NO_EFFECT_MS 3000 /* contract section 5.6 */
 #define KILL_CONFIRM_MS                                                                                      \
-  30000                /* after KILL the end must have been told by then, else contact counts as lost */
+  30000                 /* after KILL the end must have been told by then, else contact counts as lost */
+#define REWATCH_MS 1000 /* an event stream that breaks at once is not asked for more often */
+#define EVENTS_MS                                                                                            \
+  300 /* events come over a connection of their own: a kill may be told a moment after the end it caused */
 #define SILENT_MS 2000 /* output ended, but nobody says that the container did */
 #define CHECK_MS 15000 /* a suspended machine wakes up within that of a deadline that has passed */
 
@@ -199,9 +202,22 @@ static bool ended(struct job *j) {
   return found == LOOK_OVER || (found == LOOK_ENDED && j->stream_ended);
 }
 
-static void rewatch(struct job *j) {
+/* 0, or when it is to be tried again. */
+static int64_t rewatch(struct job *j) {
   struct error err = ERROR_INIT;
+  int64_t due = j->watched_at + REWATCH_MS;
+  if (clock_ms() < due) return due;
   if (job_watch(j, &err)) j->stream_cut = j->stream_ended = true; /* contact is lost: regain */
+  return 0;
+}
+
+/* Whoever killed the command is known only by the events: the end is told as the last of them. */
+static void hear_out(struct job *j) {
+  struct error err = ERROR_INIT;
+  if (!j->end_seen || j->died) return;
+  if (j->watch_lost && job_watch(j, &err)) return;
+  for (int64_t end = clock_ms() + EVENTS_MS, now; (now = clock_ms()) < end && !j->died && !j->watch_lost;)
+    loop_step(j->loop, (int)(end - now));
 }
 
 static int step_ms(int64_t due) {
@@ -218,8 +234,11 @@ void job_run_phase(struct job *j) {
       j->left = true;
       return;
     }
-    if (j->watch_lost) rewatch(j);
-    if (ended(j)) return;
+    if (j->watch_lost) earlier(&due, rewatch(j));
+    if (ended(j)) {
+      hear_out(j);
+      return;
+    }
     loop_step(j->loop, step_ms(due));
   }
 }

@@ -83,6 +83,7 @@ int job_watch(struct job *j, struct error *err) {
   event_watch_free(j->watch);
   j->watch = NULL;
   j->watch_lost = j->seen_start = false;
+  j->watched_at = clock_ms();
   return j->rt->ops->watch(j->rt, j->o->id, &calls, j, &j->watch, err);
 }
 

@@ -28,17 +28,37 @@ static const char *real_time(const char *s) {
   return s && clock_parse_rfc3339(s) > 0 ? s : "";
 }
 
+/* False: no status that we know, or an end without its exit code; neither may pass for an end with 0. */
+static bool read_status(const json_t *state, int *ret) {
+  static const struct {
+    const char *name;
+    int status;
+  } known[] = {
+      {"created", STATE_CREATED},    {"running", STATE_RUNNING},
+      {"paused", STATE_PAUSED},      {"restarting", STATE_RESTARTING},
+      {"removing", STATE_REMOVING},  {"exited", STATE_EXITED},
+      {"dead", STATE_DEAD}, /* from here on Podman's words */
+      {"configured", STATE_CREATED}, {"initialized", STATE_CREATED},
+      {"stopping", STATE_RUNNING},   {"stopped", STATE_EXITED},
+  };
+  const char *status = json_str(state, "Status");
+  bool code = json_is_integer(json_at(state, "ExitCode"));
+  for (size_t i = 0; status && i < ARRAY_LEN(known); i++) {
+    if (strcmp(status, known[i].name) != 0) continue;
+    *ret = known[i].status;
+    return code || (*ret != STATE_EXITED && *ret != STATE_DEAD);
+  }
+  return false;
+}
+
+/* What is not known counts as running: nobody removes it or takes it for ended. */
 void docker_read_state(const json_t *inspect, struct container_state *ret) {
-  static const char *const names[] = {[STATE_CREATED] = "created",   [STATE_RUNNING] = "running",
-                                      [STATE_PAUSED] = "paused",     [STATE_RESTARTING] = "restarting",
-                                      [STATE_REMOVING] = "removing", [STATE_EXITED] = "exited",
-                                      [STATE_DEAD] = "dead"};
   const json_t *state = json_at(inspect, "State");
-  const char *status = json_str(state, "Status"), *error = json_str(state, "Error");
+  const char *error = json_str(state, "Error");
   const char *created = json_str(inspect, "Created");
-  *ret = (struct container_state){.status = STATE_DEAD};
-  for (size_t i = 0; status && i < ARRAY_LEN(names); i++)
-    if (!strcmp(status, names[i])) ret->status = (int)i;
+  int status;
+  if (!read_status(state, &status)) status = STATE_RUNNING;
+  *ret = (struct container_state){.status = status};
   snprintf(ret->started_at, sizeof ret->started_at, "%s", real_time(json_str(state, "StartedAt")));
   snprintf(ret->finished_at, sizeof ret->finished_at, "%s", real_time(json_str(state, "FinishedAt")));
   snprintf(ret->created_at, sizeof ret->created_at, "%s", real_time(created));
@@ -55,8 +75,14 @@ int docker_state(struct runtime *rt, const char *id, struct container_state *ret
   static const char *const keys[] = {"State", "Created", NULL};
   static const char what[] = "reading the container's state failed";
   if (docker_json_part((struct docker *)rt, path, what, keys, &inspect, err) < 0) return -1;
+  int status;
   if (!json_str(inspect, "State.Status"))
     return error_set(err, ERR_ENGINE, "the engine's answer about container %.12s has no State.Status", id);
+  if (!read_status(json_at(inspect, "State"), &status))
+    return error_set(err, ERR_ENGINE,
+                     "the engine's answer about container %.12s is not understood: State.Status '%s'%s", id,
+                     json_str(inspect, "State.Status"),
+                     json_at(inspect, "State.ExitCode") ? "" : " without an ExitCode");
   docker_read_state(inspect, ret);
   return 0;
 }
