@@ -28,7 +28,7 @@ struct http_exchange {
   struct timer *timer;
   struct curl_slist *headers;
   char *what; /* "POST /v1.41/..." */
-  bool changes;
+  bool changes, no_body /* of the answer: HEAD */;
   unsigned sends; /* how often libcurl began to send */
   struct http_response response;
   struct buf pending;
@@ -129,6 +129,19 @@ static int on_prereq(void *data, char *peer, char *local, int peer_port, int loc
   return CURL_PREREQFUNC_OK;
 }
 
+static size_t too_large(struct http_exchange *x) {
+  error_set(&x->fault, ERR_ENGINE, "%s: the answer is larger than %u MiB", x->what, LIMIT_JSON >> 20);
+  return 0;
+}
+
+/* Does the head announce more than we keep? Then nobody waits for it. */
+static bool announces_too_much(struct http_exchange *x) {
+  curl_off_t n = 0;
+  if (x->h.on_data || x->no_body) return false;
+  curl_easy_getinfo(x->transfer.easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &n);
+  return n > (curl_off_t)LIMIT_JSON;
+}
+
 static size_t on_header(char *p, size_t size, size_t n, void *data) {
   struct http_exchange *x = data;
   n *= size;
@@ -143,6 +156,7 @@ static size_t on_header(char *p, size_t size, size_t n, void *data) {
     if (x->response.status / 100 != 1) {
       x->head_came = true;
       wake(x);
+      if (announces_too_much(x)) return too_large(x);
     }
   }
   return n;
@@ -153,8 +167,7 @@ static size_t on_body(char *p, size_t size, size_t n, void *data) {
   n *= size;
   if (!x->h.on_data) {
     if (!buf_append(&x->response.body, p, n)) return n;
-    error_set(&x->fault, ERR_ENGINE, "%s: the answer is larger than %u MiB", x->what, LIMIT_JSON >> 20);
-    return 0;
+    return too_large(x);
   }
   if (x->paused || x->pending.len + n > PENDING_MAX) {
     x->stopped = true;
@@ -258,9 +271,10 @@ static void set_method(struct http_exchange *x, const struct http_request *req) 
     curl_easy_setopt(e, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)(req->body ? req->body_len : 0));
     add_header(x, type);
     if (!post) curl_easy_setopt(e, CURLOPT_CUSTOMREQUEST, req->method);
-  } else if (!strcmp(req->method, "HEAD"))
+  } else if (!strcmp(req->method, "HEAD")) {
+    x->no_body = true;
     curl_easy_setopt(e, CURLOPT_NOBODY, 1L);
-  else if (strcmp(req->method, "GET"))
+  } else if (strcmp(req->method, "GET"))
     curl_easy_setopt(e, CURLOPT_CUSTOMREQUEST, req->method);
   if (req->header) add_header(x, req->header);
   curl_easy_setopt(e, CURLOPT_HTTPHEADER, x->headers);

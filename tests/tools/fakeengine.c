@@ -21,6 +21,7 @@
  *   sleep MS             waits
  *   save VAR KEY         VAR = "KEY":"..." of the request's body or KEY=... of its query; every text may use
  *                        ${VAR} from then on, in any connection
+ *   logheader NAME       one line of LOG: HEADER NAME: VALUE, if the request has it
  *   readeof              reads to the peer's half-close; one line of LOG: INPUT N TEXT
  *   hang, stall          nothing more until the peer closes
  *   cut                  closes at once
@@ -292,6 +293,12 @@ static void save_var(struct conn *c, const char *arg) {
   snprintf(shared->vars[i].name, sizeof shared->vars[i].name, "%s", name);
 }
 
+static void log_header(const struct conn *c, const char *name) {
+  size_t n = strlen(name);
+  for (const char *p = c->in; (p = memchr(p, '\n', (size_t)(c->body - p))) && ++p < c->body;)
+    if (!strncasecmp(p, name, n) && p[n] == ':') log_line("HEADER ", p, strcspn(p, "\r\n"));
+}
+
 static void put_body_text(struct conn *c, struct answer *a, char *arg) {
   size_t n = strlen(arg);
   char *file = *arg == '@' ? slurp(arg + 1, &n) : NULL;
@@ -345,6 +352,8 @@ static void directive(struct conn *c, struct answer *a, const char *line) {
     nap(atol(arg));
   else if (!strcmp(text, "save"))
     save_var(c, arg);
+  else if (!strcmp(text, "logheader"))
+    log_header(c, arg);
   else if (!strcmp(text, "readeof"))
     read_to_end(c, true);
   else if (!strcmp(text, "hang") || !strcmp(text, "stall")) {
