@@ -133,7 +133,7 @@ static int read_end(int fd, off_t size, size_t want, char *ret) {
 
 static bool take_tail(const char *text, size_t n, struct chain_tail *ret) {
   if (!chain_check(text, n, ret->hash)) return false;
-  CLEANUP_JSON json_t *json = json_parse(text, n, NULL);
+  CLEANUP_JSON json_t *json = json_parse_part(text, n, (const char *const[]){"prev", NULL}, NULL);
   const char *prev = json_str(json, "prev");
   if (prev && strlen(prev) == 64) memcpy(ret->prev, prev, 65);
   return true;
