@@ -25,7 +25,7 @@ PKG_LIBS ?= $(shell pkg-config --libs $(PKGS) 2>/dev/null)
 ALL_CFLAGS = -std=c11 -D_GNU_SOURCE -DRUN_ONCE_VERSION='"$(VERSION)"' -Isrc $(PKG_CFLAGS) $(CFLAGS) $(WARN) $(HARDEN) $(EXTRA_CFLAGS)
 ALL_LIBS = $(LDHARDEN) $(LDFLAGS) $(PKG_LIBS)
 
-LIB_SRC := $(filter-out src/cli/main.c,$(wildcard src/*/*.c src/runtime/*/*.c))
+LIB_SRC := $(filter-out src/cli/main.c,$(wildcard src/*/*.c src/*/*/*.c))
 LIB_OBJ := $(LIB_SRC:%.c=$(B)/%.o)
 UNIT := $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/test_*.c))
 TOOLS := $(patsubst tests/tools/%.c,$(B)/tools/%,$(wildcard tests/tools/*.c))
@@ -87,8 +87,8 @@ fuzz-replay: ## the seeds of every fuzz target under sanitizers
 
 lint: ## layers, sizes, format, cppcheck, shellcheck, clang-tidy
 	@scripts/lint all
-bench: all ## costs against docker run and the bare API
-	@tests/bench/run
+bench: all tools ## costs against docker run and the bare API; BENCH='--full', '--release', '--only start'
+	@tests/bench/run $(BENCH)
 coverage: ## line coverage of src/ by the unit tests (E2E=1: by the end-to-end tests too)
 	@scripts/coverage $(if $(E2E),--e2e)
 compdb: ## compile_commands.json
