@@ -217,6 +217,11 @@ static void nothing_made(struct job *j) {
   ledger_word(j->ledger, WORD_DONE);
 }
 
+/* The process ends behind this; what is outside of it (a tunnel) has to be ended. */
+static void leave(struct job *j) {
+  j->rt->ops->free(j->rt);
+}
+
 void takeover(const struct guardian_task *t, bool is_owed) {
   struct outcome o;
   struct job *j = job_of(t, &o);
@@ -226,19 +231,24 @@ void takeover(const struct guardian_task *t, bool is_owed) {
     nothing_made(j);
     is_owed = false;
   }
-  if ((is_owed || atomic_load(&t->ledger->settle_owed)) && contact(j)) return;
-  if (is_owed) owed(j);
-  if (atomic_load(&t->ledger->settle_owed)) settle_leftovers(j->rt, j->loop, j->history, j->o->id);
+  bool settles = atomic_load(&t->ledger->settle_owed);
+  if ((is_owed || settles) && !contact(j)) {
+    if (is_owed) owed(j);
+    if (settles) settle_leftovers(j->rt, j->loop, j->history, j->o->id);
+  }
+  leave(j);
 }
 
 void takeover_stop(const struct guardian_task *t) {
   struct outcome o;
   struct job *j = job_of(t, &o);
-  if (!j || contact(j) || !t->ledger->container_id[0]) return;
-  j->cid = xstrdup(t->ledger->container_id);
+  if (!j) return;
   struct error err = ERROR_INIT;
-  if (j->rt->ops->wait_begin(j->rt, j->cid, false, &j->wait, &err)) return;
-  j->ev.deadline = DEADLINE_RUN;
-  job_stop(j);
-  job_run_phase(j);
+  j->cid = xstrdup(t->ledger->container_id);
+  if (*j->cid && !contact(j) && !j->rt->ops->wait_begin(j->rt, j->cid, false, &j->wait, &err)) {
+    j->ev.deadline = DEADLINE_RUN;
+    job_stop(j);
+    job_run_phase(j);
+  }
+  leave(j);
 }
