@@ -43,7 +43,7 @@ static int add_env_tls(struct endpoint *ep, struct error *err) {
   ep->verify = verify;
   if (!take_file(dir, "ca.pem", &ep->ca) && verify)
     return error_set(err, ERR_CONFIG,
-                     "DOCKER_TLS_VERIFY is set, but %s/ca.pem does not exist; DOCKER_CERT_PATH "
+                     "DOCKER_TLS_VERIFY: %s/ca.pem does not exist; DOCKER_CERT_PATH "
                      "names the folder of ca.pem, cert.pem and key.pem",
                      dir);
   if (!take_file(dir, "cert.pem", &ep->cert) || !take_file(dir, "key.pem", &ep->key)) {

@@ -92,6 +92,43 @@ static int fault_permission(const struct endpoint *ep, struct error *err) {
                    ep->text, g ? g->gr_name : "docker");
 }
 
+/* The other end ends TLS because of what we showed, or did not show, of ourselves. Under TLS 1.3 that comes
+ * when the request has left already; it was not read. */
+static bool refuses_us(const struct endpoint *ep, const char *text) {
+  static const char *const alerts[] = {
+      "certificate required", "bad certificate",     "unknown ca",
+      "certificate expired",  "certificate unknown", "unsupported certificate",
+      "handshake failure",    "access denied",       "decrypt error"};
+  const char *alert = ep->tls ? strstr(text, " alert ") : NULL;
+  for (size_t i = 0; alert && i < ARRAY_LEN(alerts); i++)
+    if (strstr(alert, alerts[i])) return true;
+  return false;
+}
+
+static int fault_refused(const struct endpoint *ep, const char *text, struct error *err) {
+  const char *alert = strstr(text, " alert ") + strlen(" alert ");
+  int n = (int)strcspn(alert, ",;");
+  if (ep->cert)
+    return error_set(err, ERR_PERMISSION,
+                     "cannot reach the engine at %s: it refuses the certificate %s: %.*s", ep->text, ep->cert,
+                     n, alert);
+  return error_set(
+      err, ERR_PERMISSION,
+      "cannot reach the engine at %s: it wants a client's certificate (%.*s); cert.pem and key.pem "
+      "belong in DOCKER_CERT_PATH or the context",
+      ep->text, n, alert);
+}
+
+/* What to think of a fault of TLS, for free(); NULL: nothing that the words do not say. */
+static char *tls_advice(const struct endpoint *ep, CURLcode rc, const char *why) {
+  if (!ep->tls) return NULL;
+  if (strstr(why, "wrong version number")) return xstrdup("what answers does not speak TLS");
+  if (rc != CURLE_PEER_FAILED_VERIFICATION) return NULL;
+  if (ep->ca) return xprintf("only what %s has signed is trusted", ep->ca);
+  return xstrdup(
+      "only the system's authorities are trusted; ca.pem belongs in DOCKER_CERT_PATH or the context");
+}
+
 static int fault_unreachable(const struct endpoint *ep, CURL *easy, CURLcode rc, const char *text,
                              struct error *err) {
   long os = 0;
@@ -104,7 +141,9 @@ static int fault_unreachable(const struct endpoint *ep, CURL *easy, CURLcode rc,
   }
   if (os == EACCES || os == EPERM) return fault_permission(ep, err);
   if (rc == CURLE_OPERATION_TIMEDOUT) why = "Connection timed out";
-  return error_set(err, ERR_UNREACHABLE, "cannot reach the engine at %s: %s", ep->text, why);
+  CLEANUP_FREE char *advice = tls_advice(ep, rc, why);
+  return error_set(err, ERR_UNREACHABLE, "cannot reach the engine at %s: %s%s%s", ep->text, why,
+                   advice ? "; " : "", advice ? advice : "");
 }
 
 int easy_fault_not_http(const struct endpoint *ep, struct error *err) {
@@ -114,6 +153,7 @@ int easy_fault_not_http(const struct endpoint *ep, struct error *err) {
 int easy_fault(const struct endpoint *ep, CURL *easy, CURLcode rc, bool sent, const char *what,
                const char *text, struct error *err) {
   const char *why = text[0] ? text : curl_easy_strerror(rc);
+  if (refuses_us(ep, text)) return fault_refused(ep, text, err);
   if (!sent) return fault_unreachable(ep, easy, rc, text, err);
   switch (rc) {
   case CURLE_UNSUPPORTED_PROTOCOL: /* HTTP/0.9, or a version that is none */

@@ -86,6 +86,7 @@ int ssh_folder_make(struct ssh_folder *ret, struct error *err) {
 void ssh_folder_remove(struct ssh_folder *f) {
   if (!f->path) return;
   remove_folder(f->path);
+  sweep(base_folder()); /* a guardian takes its launcher's along: that one's ssh has ended by now */
   fd_close(&f->log);
   free(f->path);
   free(f->socket);

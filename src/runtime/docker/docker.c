@@ -132,13 +132,23 @@ static void note_version(struct docker *d, const struct http_response *r) {
   snprintf(d->info.version, sizeof d->info.version, "%.*s", (int)strcspn(slash + 1, " \t"), slash + 1);
 }
 
+/* A port that wants TLS says so in plain HTTP; something between has words of its own. */
+static int not_an_engine(struct docker *d, const struct http_response *r, struct error *err) {
+  const char *body = r->body.data ? r->body.data : "";
+  if (strstr(body, "HTTP request to an HTTPS server"))
+    return error_set(err, ERR_ENGINE,
+                     "cannot reach the engine at %s: it speaks TLS only; set DOCKER_TLS_VERIFY and "
+                     "DOCKER_CERT_PATH, or name a context that has its certificates",
+                     d->info.endpoint);
+  return error_set(err, ERR_ENGINE,
+                   "%s: what answers is not a Docker engine (HTTP %ld without an API-Version header)",
+                   d->info.endpoint, r->status);
+}
+
 static int negotiate(struct docker *d, const struct http_response *r, struct error *err) {
   CLEANUP_FREE char *api = http_header(r, "API-Version");
   int major = 0, minor = 0;
-  if (!api || sscanf(api, "%d.%d", &major, &minor) != 2)
-    return error_set(err, ERR_ENGINE,
-                     "%s: what answers is not a Docker engine (HTTP %ld without an API-Version header)",
-                     d->info.endpoint, r->status);
+  if (!api || sscanf(api, "%d.%d", &major, &minor) != 2) return not_an_engine(d, r, err);
   if (major < 1 || (major == 1 && minor < API_OLDEST))
     return error_set(
         err, ERR_ENGINE,
