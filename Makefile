@@ -32,7 +32,7 @@ TOOLS := $(patsubst tests/tools/%.c,$(B)/tools/%,$(wildcard tests/tools/*.c))
 FUZZ := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_SECONDS ?= 60
 
-.PHONY: all man check check-asan check-valgrind check-e2e check-fault units tools fuzz fuzz-replay replays lint bench coverage compdb install clean help FORCE
+.PHONY: all man check check-asan check-valgrind check-e2e check-fault units tools fuzz fuzz-replay replays lint bench instructions coverage compdb install clean help FORCE
 all: $(B)/run-once ## build/run-once
 $(B)/run-once: $(B)/src/cli/main.o $(B)/librun-once.a
 	$(CC) -o $@ $^ $(ALL_LIBS)
@@ -89,6 +89,11 @@ lint: ## layers, sizes, format, cppcheck, shellcheck, clang-tidy
 	@scripts/lint all
 bench: all tools ## costs against docker run and the bare API; BENCH='--full', '--release', '--only start'
 	@tests/bench/run $(BENCH)
+instructions: ## what a run costs, counted: may only go down (tests/bench/instructions)
+	@B=$(B) tests/bench/instructions
+$(B)/bench/%: $(B)/tests/bench/%.o $(B)/librun-once.a
+	@mkdir -p $(@D)
+	$(CC) -o $@ $^ $(ALL_LIBS)
 coverage: ## line coverage of src/ by the unit tests (E2E=1: by the end-to-end tests too)
 	@scripts/coverage $(if $(E2E),--e2e)
 compdb: ## compile_commands.json
