@@ -97,6 +97,13 @@ static int settle_create(struct job *j, struct error *err) {
   return found ? j->rt->ops->complete(j->rt, &j->prepared, j->cid, err) : -1;
 }
 
+/* An engine that failed half-way may have left it: then it is there to be removed. */
+static void look_after_failure(struct job *j, const struct error *why) {
+  struct error none = ERROR_INIT;
+  if (why->http_status >= 500) (void)j->rt->ops->find(j->rt, j->o->id, &j->cid, &none);
+  if (!j->cid) ledger_word(j->ledger, WORD_INTENT);
+}
+
 int job_create(struct job *j, struct error *err) {
   CLEANUP_FREE char *name = xstrdup(j->name);
   json_t *l = job_labels(j->req, j->o, j->prepared.app, j->once_ours ? j->once_claim : NULL);
@@ -110,7 +117,7 @@ int job_create(struct job *j, struct error *err) {
   if (doubtful)
     rc = settle_create(j, err);
   else if (rc && !j->cid)
-    ledger_word(j->ledger, WORD_INTENT);
+    look_after_failure(j, err);
   if (j->cid) created(j);
   return rc;
 }

@@ -87,17 +87,20 @@ int docker_state(struct runtime *rt, const char *id, struct container_state *ret
   return 0;
 }
 
-/* The engine marks a start that failed because of the command by 400 and by the exit code of the container,
- * which stays `created` (moby daemon/errors.go). The words are no guide: a missing bind source says "no such
- * file" too. */
+/* Whether a start that was refused ran after all only the state tells. The engine marks one that failed
+ * because of the command by 400 and by the exit code of the container, which stays `created` (moby
+ * daemon/errors.go). The words are no guide: a missing bind source says "no such file" too. */
 int docker_start(struct runtime *rt, const char *id, struct error *err) {
   struct error fault = ERROR_INIT, unread = ERROR_INIT;
   struct container_state state;
   if (act((struct docker *)rt, "POST", id, "/start", true, CALL_MS, "start failed", &fault) == 0) return 0;
-  if (fault.http_status == 400 && docker_state(rt, id, &state, &unread) == 0 && !state.ever_started &&
-      state.status == STATE_CREATED) {
-    if (state.exit_code == 126) fault.kind = ERR_NOT_EXECUTABLE;
-    if (state.exit_code == 127) fault.kind = ERR_NOT_FOUND;
+  bool look = fault.http_status == 400 || fault.http_status >= 500;
+  if (look && docker_state(rt, id, &state, &unread) == 0) {
+    if (state.ever_started) return 0;
+    if (fault.http_status == 400 && state.status == STATE_CREATED) {
+      if (state.exit_code == 126) fault.kind = ERR_NOT_EXECUTABLE;
+      if (state.exit_code == 127) fault.kind = ERR_NOT_FOUND;
+    }
   }
   if (err) *err = fault;
   return -1;

@@ -109,6 +109,7 @@ int docker_fault(const struct http_response *r, const char *what, struct error *
   enum error_kind kind = r->status == 404                       ? ERR_MISSING
                          : r->status == 409                     ? ERR_CONFLICT
                          : r->status == 401 || r->status == 403 ? ERR_PERMISSION
+                         : r->status == 502 || r->status == 504 ? ERR_LOST /* a proxy's: the engine may act */
                                                                 : ERR_ENGINE;
   error_set(err, kind, "%s: %s", what, words);
   if (err) err->http_status = r->status;
