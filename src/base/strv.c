@@ -36,3 +36,10 @@ bool strv_has(const struct strv *s, const char *text) {
     if (strcmp(s->v[i], text) == 0) return true;
   return false;
 }
+
+char *strv_shift(struct strv *s) {
+  if (!s->n) return NULL;
+  char *first = s->v[0];
+  memmove(s->v, s->v + 1, s->n-- * sizeof *s->v); /* with the NULL behind */
+  return first;
+}

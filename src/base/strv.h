@@ -14,5 +14,6 @@ void strv_done(struct strv *s);
 void strv_add(struct strv *s, const char *text);          /* copies */
 void strv_take(struct strv *s, char *text);               /* takes over */
 void strv_copy(struct strv *to, const struct strv *from); /* to is replaced */
+char *strv_shift(struct strv *s);                         /* the first one, for free(); NULL: empty */
 bool strv_has(const struct strv *s, const char *text);
 #endif

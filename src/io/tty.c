@@ -79,6 +79,10 @@ int tty_raw(int fd, struct error *err) {
   return error_set(err, ERR_SYSTEM, "terminal: %s", strerror(errno));
 }
 
+bool tty_is_raw(void) {
+  return tty.raw;
+}
+
 void tty_suspend(void) {
   bool raw = tty.raw;
   int fd = tty.fd;

@@ -6,6 +6,7 @@
 #include "job/once.h"
 #include "job/owed.h"
 #include "job/state.h"
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -55,10 +56,23 @@ void job_publish(struct job *j) {
   atomic_store(&j->ledger->record_at, at);
 }
 
+/* The command has ended, the reader stands still, and whoever waits has had enough. */
+static bool undrained(struct job *j) {
+  if (j->sig.asks < 2 && !j->sig.hangup && !j->sig.n_pending) return false;
+  bool term = j->sig.asks > 1 || j->sig.hangup;
+  for (int i = 0; i < j->sig.n_pending; i++) term = term || j->sig.pending[i] == SIGTERM;
+  if (!term) return false;
+  int64_t n = output_waiting(j->output);
+  j->o->gap = (j->o->gap > 0 ? j->o->gap : 0) + n;
+  job_say(j, "interrupted while %lld bytes of output still waited for a reader", (long long)n);
+  return true;
+}
+
 /* Everything that was received reaches our reader before the verdict is told; a reader that is gone is not
  * waited for. */
 static void drain(struct job *j) {
-  while (j->output && !output_drained(j->output) && !j->left) loop_step(j->loop, 1000);
+  j->sig.asks = 0;
+  while (j->output && !output_drained(j->output) && !j->left && !undrained(j)) loop_step(j->loop, 1000);
   if (j->output && output_lost(j->output)) {
     j->o->gap = (j->o->gap > 0 ? j->o->gap : 0) + output_lost(j->output);
     job_say(j, "%lld bytes of output were lost: no room for a temporary file while the reader stood still",
@@ -229,5 +243,5 @@ void job_abandon(struct job *j, const struct error *why) {
     job_say(j, "container %s may yet appear on the engine; it is removed when it does", j->name);
   job_say(j, "%s", j->o->message);
   job_write_result(j);
-  if (!j->create_doubt && (!j->cid || j->o->removed)) ledger_word(j->ledger, WORD_DONE);
+  if (freed && !j->create_doubt && (!j->cid || j->o->removed)) ledger_word(j->ledger, WORD_DONE);
 }

@@ -115,6 +115,8 @@ int job_launch(const struct job_request *req, const char *kind, const struct end
     fail(j, &err, false);
   else
     carry_out(j, kind, ep);
+  job_say_rest(j, true);
+  strv_done(&j->unsaid);
   guardian_release(j->guardian);
   int status = o->exit_status, word = atomic_load(&j->ledger->word);
   bool done = word == WORD_DONE;

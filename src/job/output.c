@@ -90,14 +90,17 @@ static bool sink_empty(const struct sink *s) {
   return !s->queue.len && s->spill_read == s->spill_end;
 }
 
+static int64_t sink_waiting(const struct sink *s) {
+  return s->broken ? 0 : (int64_t)s->queue.len + (s->spill_end - s->spill_read);
+}
+
+/* Also what waits in the temporary file: else it would go on growing when nothing is owed any more. */
 static void full_check(struct output *o) {
-  bool full = !o->spilling &&
-              (o->sinks[0].queue.len >= LIMIT_OUTPUT_QUEUE || o->sinks[1].queue.len >= LIMIT_OUTPUT_QUEUE);
+  int64_t a = sink_waiting(&o->sinks[0]), b = sink_waiting(&o->sinks[1]), most = a > b ? a : b;
+  int64_t limit =
+      o->full ? LIMIT_OUTPUT_QUEUE / 2 + 1 : LIMIT_OUTPUT_QUEUE; /* resume at half: not on every byte */
+  bool full = !o->spilling && most >= limit;
   if (full == o->full) return;
-  if (!full &&
-      (o->sinks[0].queue.len > LIMIT_OUTPUT_QUEUE / 2 || o->sinks[1].queue.len > LIMIT_OUTPUT_QUEUE / 2) &&
-      !o->spilling)
-    return; /* resume at half: not on every byte */
   o->full = full;
   if (o->h.on_full) o->h.on_full(o->data, full);
 }
@@ -273,6 +276,9 @@ bool output_drained(const struct output *o) {
 
 int64_t output_bytes(const struct output *o, int fd) {
   return o->sinks[fd == 2].bytes;
+}
+int64_t output_waiting(const struct output *o) {
+  return sink_waiting(&o->sinks[0]) + sink_waiting(&o->sinks[1]);
 }
 int64_t output_lost(const struct output *o) {
   return o->lost;

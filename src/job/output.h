@@ -27,6 +27,7 @@ void output_spill(struct output *o, bool on);
 bool output_full(const struct output *o); /* the source is paused: the reader is slow */
 bool output_drained(const struct output *o);
 int64_t output_bytes(const struct output *o, int fd); /* received */
+int64_t output_waiting(const struct output *o);       /* not taken yet by our reader */
 int64_t output_lost(const struct output *o);          /* could not be kept: no room for the temporary file */
 uint64_t output_hash(const struct output *o, int fd); /* XXH3 of what was received */
 /* The last bytes received of fd, at most 4 KiB: for finding the place again. */

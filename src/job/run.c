@@ -228,6 +228,7 @@ static int step_ms(int64_t due) {
 void job_run_phase(struct job *j) {
   if (j->req->heartbeat) j->next_beat = clock_ms() + j->req->heartbeat;
   for (;;) {
+    job_say_rest(j, false);
     act_signals(j);
     int64_t due = act_times(j);
     if (j->left || j->sig.hangup) {

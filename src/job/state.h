@@ -30,6 +30,7 @@ struct job {
   struct history *history;
   say_fn *say;
   void *say_data;
+  struct strv unsaid; /* lines for a stderr that is not read just now */
   struct outcome *o;
   struct ledger *ledger;
   struct guardian *guardian;
@@ -54,7 +55,12 @@ struct job {
   int64_t stream_ended_at; /* clock_ms() */
   bool end_seen;           /* the state was terminal; output may still be coming */
   bool input_lost;         /* input was cut: the command is stopped when contact is there */
-  enum join { JOIN_EXACT, JOIN_VERIFY, JOIN_MEASURE, JOIN_PLAIN } join; /* how the log is read, see rejoin.c */
+  enum join {
+    JOIN_EXACT,
+    JOIN_VERIFY,
+    JOIN_MEASURE,
+    JOIN_PLAIN
+  } join; /* how the log is read, see rejoin.c */
   int64_t join_at[2];
   bool unattended;    /* the guardian's: no stream is read, wait alone tells */
   bool keep_anyway;   /* its output could not be spooled: the container is its last copy */
@@ -85,6 +91,7 @@ struct job {
 
 /* say.c */
 void job_say(struct job *j, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void job_say_rest(struct job *j, bool wait); /* lines that had to wait */
 void job_phase(struct job *j, enum phase p); /* the time since the last phase's end goes to p */
 
 /* begin.c: from prepared to started. -1: not started, err tells; nothing is left unless said in

@@ -241,3 +241,68 @@ sleeper() {
   grep -qx main "$OUT"
   nothing_left
 }
+
+launcher_pid() { pgrep -f "^$RUN_ONCE run --from image/$IMAGE --result $RESULT" | head -n 1; }
+
+# In a pipeline stderr often goes where stdout goes: a line of our own must not wait for its reader either.
+@test "two INTs while the reader of both streams stands still: the command is stopped, no byte is lost" {
+  coded env --default-signal=INT "$RUN_ONCE" run --from "image/$IMAGE" --result "$RESULT" -- \
+    sh -c 'trap : INT; trap "echo the end; exit 0" TERM; probe fill 3000000; while :; do sleep 0.1; done' 2>&1 | sleeper wake >"$OUT" 3>&- &
+  within 15 job_runs
+  sleep 1
+  kill -INT "$(launcher_pid)"
+  sleep 0.7
+  kill -INT "$(launcher_pid)"
+  within 10 eval '[[ $(docker ps -q | wc -l) == 0 && -n $(docker ps -aq) ]]'
+  : >wake
+  wait $!
+  status=$(<code)
+  status_is 122
+  verdict_is killed stopped
+  is "$(grep -ac 'run-once: asking the command to stop' "$OUT")" 1
+  # Where it stands between the bytes is up to the reader.
+  cmp <(perl -0777 -pe 's/run-once: [^\n]*\n//g' "$OUT") <("$TOOLS/probe" fill 3000000; echo 'the end')
+  nothing_left
+}
+
+@test "a signal while the reader stands still: what waits does not grow without end" {
+  coded "$RUN_ONCE" run --from "image/$IMAGE" --result "$RESULT" -- sh -c 'trap : USR1; probe fill 400000000' 2>"$ERR" |
+    { within 60 test -e wake >&2; head -c 1500000; within 60 test -e leave >&2; } >"$OUT" 3>&- &
+  local pid n waits most=0
+  within 15 job_runs
+  pid=$(launcher_pid)
+  sleep 1
+  for n in 1 2 3; do
+    kill -USR1 "$pid"
+    sleep 0.3
+  done
+  : >wake
+  for n in {1..20}; do
+    waits=$(find /proc/"$pid"/fd -lname '*(deleted)' -exec stat -L -c %s {} + | sort -n | tail -n 1)
+    ((${waits:-0} < most)) || most=${waits:-0}
+    sleep 0.1
+  done
+  : >leave
+  wait $!
+  echo "$most bytes waited"
+  ((most < 50000000))
+  status=$(<code)
+  status_is 0
+  nothing_left
+}
+
+@test "interrupted while only its reader keeps it: the verdict is the command's, what was not read is told" {
+  coded env --default-signal=INT "$RUN_ONCE" run --from "image/$IMAGE" --result "$RESULT" -- probe fill 200000 exit 7 2>"$ERR" |
+    sleeper wake >"$OUT" 3>&- &
+  within 15 eval '[[ $(docker ps -aq --filter status=exited) ]]'
+  kill -TERM "$(launcher_pid)"
+  within 10 test -s code
+  : >wake
+  wait $!
+  status=$(<code)
+  status_is 7
+  verdict_is failed exit
+  is "$(($(stat -c %s "$OUT") + $(result output.gap)))" 200000
+  err_has 'waited for a reader'
+  nothing_left
+}
