@@ -71,7 +71,7 @@ static bool undrained(struct job *j) {
 /* Everything that was received reaches our reader before the verdict is told; a reader that is gone is not
  * waited for. */
 static void drain(struct job *j) {
-  j->sig.asks = 0;
+  j->sig.asks = j->sig.n_pending = 0; /* those were for the command */
   while (j->output && !output_drained(j->output) && !j->left && !undrained(j)) loop_step(j->loop, 1000);
   if (j->output && output_lost(j->output)) {
     j->o->gap = (j->o->gap > 0 ? j->o->gap : 0) + output_lost(j->output);
@@ -243,5 +243,5 @@ void job_abandon(struct job *j, const struct error *why) {
     job_say(j, "container %s may yet appear on the engine; it is removed when it does", j->name);
   job_say(j, "%s", j->o->message);
   job_write_result(j);
-  if (freed && !j->create_doubt && (!j->cid || j->o->removed)) ledger_word(j->ledger, WORD_DONE);
+  if (!j->create_doubt && (!j->cid || j->o->removed)) ledger_word(j->ledger, WORD_DONE);
 }
