@@ -229,7 +229,13 @@ void job_abandon(struct job *j, const struct error *why) {
   struct error err = ERROR_INIT;
   j->cleaning = true;
   undo(j);
-  if (!j->cid || j->o->removed) once_release(j);
+  bool freed = (j->cid && !j->o->removed) || once_release(j, &err);
+  if (!freed)
+    job_say(
+        j,
+        "once-key '%s' could not be given back yet: %s; it is tried on, or free it with: run-once jobs rm %s",
+        j->o->once, err.text, j->o->id);
+  err = (struct error)ERROR_INIT;
   outcome_not_started(j->o, why);
   bool intended = atomic_load(&j->ledger->word) >= WORD_INTENT;
   const char *event = intended ? "outcome" : "refused";
@@ -243,5 +249,5 @@ void job_abandon(struct job *j, const struct error *why) {
     job_say(j, "container %s may yet appear on the engine; it is removed when it does", j->name);
   job_say(j, "%s", j->o->message);
   job_write_result(j);
-  if (!j->create_doubt && (!j->cid || j->o->removed)) ledger_word(j->ledger, WORD_DONE);
+  if (freed && !j->create_doubt && (!j->cid || j->o->removed)) ledger_word(j->ledger, WORD_DONE);
 }

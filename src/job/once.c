@@ -16,6 +16,7 @@
 #define UNRESOLVED_MS                                                                                        \
   60000 /* neither container nor record of the owner for that long (experiments.md section 6) */
 #define LOOK_AGAIN_MS 250
+#define LOAD_EVERY 4
 #define CLAIM_FLIGHT_MS 1000 /* a claim sent by one who died then: it has arrived by now */
 #define CLAIM_DEPTH 64       /* runs again of runs again */
 
@@ -180,26 +181,55 @@ struct view {
   char *owner; /* job id */
   char claim[192];
   json_t *record; /* NULL: none yet */
-  bool container, running, tty;
+  bool container, running, ended;
+  unsigned looks;
   char cid[80];
 };
 
-static int look(struct job *j, struct view *v, struct error *err) {
+static int look_container(struct job *j, struct view *v, struct error *err) {
   struct error none = ERROR_INIT;
-  char *cid = NULL;
-  const char *image = j->prepared.image_id ? j->prepared.image_id : j->prepared.image;
-  v->record = NULL;
-  v->container = v->running = false;
-  if (!once_record_load(j->rt, v->claim, image, &v->record, &none)) return 0;
-  if (none.kind != ERR_MISSING) return *err = none, -1;
-  if (j->rt->ops->find(j->rt, v->owner, &cid, &none)) return none.kind == ERR_MISSING ? 0 : (*err = none, -1);
   struct container_state st;
+  char *cid = NULL;
+  v->container = v->running = false;
+  if (j->rt->ops->find(j->rt, v->owner, &cid, &none)) return none.kind == ERR_MISSING ? 0 : (*err = none, -1);
   snprintf(v->cid, sizeof v->cid, "%s", cid);
   free(cid);
   if (j->rt->ops->state(j->rt, v->cid, &st, &none)) return 0;
   v->container = true;
   v->running = st.status == STATE_RUNNING || st.status == STATE_PAUSED;
+  v->ended = st.status == STATE_EXITED || st.status == STATE_DEAD;
   return 0;
+}
+
+/* A record is stored before the container is removed. Reading it holds the claim for a moment, in which it
+ * cannot be given back: so not while it cannot be there, and of an owner that is alive only now and then. */
+static int look(struct job *j, struct view *v, struct error *err) {
+  struct error none = ERROR_INIT;
+  const char *image = j->prepared.image_id ? j->prepared.image_id : j->prepared.image;
+  v->record = NULL;
+  if (look_container(j, v, err)) return -1;
+  if (v->container && !v->ended) return 0;
+  if (v->looks++ % LOAD_EVERY && live_held(v->owner)) return 0;
+  if (!once_record_load(j->rt, v->claim, image, &v->record, &none)) return 0;
+  return none.kind == ERR_MISSING ? 0 : (*err = none, -1);
+}
+
+/* The owner died before it could give its key back, and this machine's history knows that its command never
+ * began. Under the owner's mark of life, so that of several who see this one frees the key, and none the next
+ * owner's. */
+static bool forget_dead(struct job *j, const struct view *v) {
+  CLEANUP_JSON json_t *intent = NULL, *outcome = NULL, *labels = NULL;
+  struct error none = ERROR_INIT;
+  if (v->container || history_find(j->history, v->owner, &intent, &outcome, &none)) return false;
+  const char *verdict = json_str(outcome, "verdict");
+  if (!verdict || strcmp(verdict, verdict_name(VERDICT_NOT_STARTED)) != 0) return false;
+  int hold = live_hold(v->owner);
+  if (hold < 0) return false;
+  bool freed = !j->rt->ops->claim_read(j->rt, v->claim, &labels, &none) &&
+               !strcmp(get(labels, "run-once.id"), v->owner) &&
+               !j->rt->ops->claim_free(j->rt, v->claim, &none);
+  live_drop(v->owner, hold);
+  return freed;
 }
 
 /* Waits for the owner's record. 0: v->record is there; 1: the key was freed meanwhile; -1: err. */
@@ -208,6 +238,7 @@ static int wait_record(struct job *j, struct view *v, bool *ret_followed, struct
   for (;;) {
     if (look(j, v, err)) return -1;
     if (v->record) return 0;
+    if (forget_dead(j, v)) return 1;
     if (v->running && !*ret_followed) *ret_followed = follow_live(j, v->cid, false);
     json_t *labels = NULL;
     struct error none = ERROR_INIT;
@@ -253,7 +284,7 @@ static int check_history(struct job *j, struct error *err) {
   struct known k = {.key = j->o->once, .app = j->prepared.app, .own = j->o->id};
   struct error none = ERROR_INIT;
   if (history_each(j->history, on_line, &k, &none) || !k.used) return 0;
-  once_release(j);
+  once_release(j, &none); /* else when the job is abandoned */
   return unresolved(
       j, k.id, "the engine has no record of it any more, but this machine's history knows that it was used",
       err);
@@ -266,9 +297,10 @@ static bool finished(const json_t *record, const char *verdict) {
 
 /* The answer was lost: whether it became ours is looked up when it is given back. */
 static void release_doubtful(struct job *j, const char *claim) {
+  struct error none = ERROR_INIT;
   j->once_ours = true;
   snprintf(j->once_claim, sizeof j->once_claim, "%s", claim);
-  once_release(j);
+  once_release(j, &none); /* else when the job is abandoned */
 }
 
 /* One claim of the chain. rerun: behind a failed one, of which the history knows. 0: ours. 1: answered. 2:
@@ -367,15 +399,14 @@ static int owns_claim(struct job *j, struct error *err) {
   }
 }
 
-void once_release(struct job *j) {
-  struct error err = ERROR_INIT;
-  if (!j->once_ours) return;
+bool once_release(struct job *j, struct error *err) {
+  if (!j->once_ours) return true;
   j->cleaning = true; /* the deadline or signal that ended us must not end this */
-  int own = owns_claim(j, &err);
-  if (own < 0 || (own && j->rt->ops->claim_free(j->rt, j->once_claim, &err)))
-    job_say(j, "once-key '%s' could not be given back: %s", j->o->once, err.text);
+  int own = owns_claim(j, err);
+  if (own < 0 || (own && j->rt->ops->claim_free(j->rt, j->once_claim, err))) return false;
   j->once_ours = false;
   j->ledger->once_claim[0] = '\0';
+  return true;
 }
 
 int once_free(struct runtime *rt, const char *key_hash, struct error *err) {

@@ -17,8 +17,9 @@ int once_begin(struct job *j, struct error *err);
 void once_store(struct job *j);
 void once_store_settled(struct runtime *rt, struct loop *loop, const struct job_info *info,
                         const struct outcome *o);
-/* The command never began: the key is free again. */
-void once_release(struct job *j);
+/* The command never began: the key is free again. False: it could not be given back, j->o->message does not
+ * say why; the guardian goes on trying. */
+bool once_release(struct job *j, struct error *err);
 /* jobs rm of a job that has a key: frees the key and what was run again under it. */
 int once_free(struct runtime *rt, const char *key_hash, struct error *err);
 #endif

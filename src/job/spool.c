@@ -16,7 +16,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#define PIECE_MAX 49152 /* before base64: a line stays below 64 KiB */
+#define PIECE_MAX 49152    /* before base64: a line stays below 64 KiB */
+#define HALF_STALE_S 86400 /* a half spool whose writer died */
 
 /* spool/ beside the history; with --history off beside the default one. */
 static char *folder(struct history *h) {
@@ -77,17 +78,20 @@ int spool_from_log(struct runtime *rt, struct loop *loop, struct history *h, con
   CLEANUP_FREE char *dir = folder(h);
   if (!dir) return error_set(err, ERR_CONFIG, "spooling the output failed: there is no history folder");
   mkdir(dir, 0700);
+  /* Under another name until it is whole: one who expires, reads or spools the same must not meet half of it.
+   */
   CLEANUP_FREE char *path = xprintf("%s/%s", dir, job_id);
-  int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+  CLEANUP_FREE char *half = xprintf("%s/.%s.%ld", dir, job_id, (long)getpid());
+  int fd = open(half, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
   if (fd < 0)
-    return error_set(err, ERR_SYSTEM, "spooling the output to %s failed: %s", path, strerror(errno));
+    return error_set(err, ERR_SYSTEM, "spooling the output to %s failed: %s", half, strerror(errno));
   struct writer w = {.file = fdopen(fd, "w"), .left = max > 0 ? max : INT64_MAX};
   int rc = write_log(rt, loop, container, tty, &w, err);
   fclose(w.file);
-  if (rc)
-    unlink(path);
-  else
-    stamp(path, keep_for);
+  if (!rc) stamp(half, keep_for);
+  if (!rc && rename(half, path))
+    rc = error_set(err, ERR_SYSTEM, "spooling the output to %s failed: %s", path, strerror(errno));
+  if (rc) unlink(half);
   return rc;
 }
 
@@ -126,7 +130,8 @@ void spool_expire(struct history *h) {
   for (struct dirent *e; (e = readdir(d));) {
     struct stat st;
     bool file = !fstatat(dirfd(d), e->d_name, &st, AT_SYMLINK_NOFOLLOW) && S_ISREG(st.st_mode);
-    if (file && st.st_mtime < time(NULL)) unlinkat(dirfd(d), e->d_name, 0);
+    time_t until = e->d_name[0] == '.' ? st.st_mtime + HALF_STALE_S : st.st_mtime;
+    if (file && until < time(NULL)) unlinkat(dirfd(d), e->d_name, 0);
   }
   closedir(d);
 }

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #define REPLAY_MS 300 /* remembered events come right behind the head */
+#define KEY_AGAIN_MS 500
 #define TTY_STAY_MS                                                                                          \
   600000 /* contract section 5: a terminal's command waits that long for somebody to come back */
 
@@ -46,8 +47,20 @@ static void never_began(struct job *j) {
   struct error why = ERROR_INIT;
   error_set(&why, ERR_CANCELLED, "run-once was ended before the command began");
   outcome_not_started(j->o, &why);
-  once_release(j);
   j->o->removed = true;
+}
+
+/* The key of a command that never began. False: no contact for that; the next run settles. */
+static bool give_key_back(struct job *j) {
+  struct error err = ERROR_INIT;
+  if (j->o->verdict != VERDICT_NOT_STARTED && j->o->verdict != VERDICT_REFUSED) return true;
+  for (int64_t until = clock_ms() + j->req->reconnect_for; !once_release(j, &err);) {
+    trace(TRACE_JOB, "once-key: %s", err.text);
+    error_clear(&err);
+    if (clock_ms() >= until || contact(j)) return false;
+    pause_ms(j, KEY_AGAIN_MS);
+  }
+  return true;
 }
 
 /* Bytes of the log are the only sign of life without the attached stream. */
@@ -161,7 +174,7 @@ static bool carry_out(struct job *j, struct owed *o, enum action a) {
   case ACT_DONE:
     if (o->f.seen == SEEN_ABSENT) j->o->removed = true;
     job_write_result(j);
-    ledger_word(j->ledger, WORD_DONE);
+    if (give_key_back(j)) ledger_word(j->ledger, WORD_DONE);
     return false;
   default:
     return false; /* LEAVE: the next run settles */
@@ -211,10 +224,9 @@ static bool intended(struct job *j) {
 
 /* Nothing was made but perhaps a once-claim. What the launcher decided itself it has published. */
 static void nothing_made(struct job *j) {
-  if (j->once_ours && contact(j)) return;
   if (!atomic_load(&j->ledger->recorded)) never_began(j);
   job_write_result(j);
-  ledger_word(j->ledger, WORD_DONE);
+  if (give_key_back(j)) ledger_word(j->ledger, WORD_DONE);
 }
 
 /* The process ends behind this; what is outside of it (a tunnel) has to be ended. */
