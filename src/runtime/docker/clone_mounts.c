@@ -6,6 +6,7 @@
 #include "data/json.h"
 #include "runtime/docker/clone.h"
 #include "runtime/docker/mounts.h"
+#include <stdlib.h>
 #include <string.h>
 
 bool volume_is_anonymous(const char *name) {
@@ -175,6 +176,22 @@ static int apply_settings(struct clone *c, json_t *mounts, struct error *err) {
   return 0;
 }
 
+static int by_target(const void *a, const void *b) {
+  const char *s = json_str(*(json_t *const *)a, "Target"), *t = json_str(*(json_t *const *)b, "Target");
+  return strcmp(s ? s : "", t ? t : "");
+}
+
+/* Engines tell their mounts in an order that changes from answer to answer; a plan must not. */
+static void sort_mounts(json_t *mounts) {
+  size_t n = json_array_size(mounts), i;
+  json_t **list = xcalloc(n + 1, sizeof *list), *m;
+  json_array_foreach(mounts, i, m) list[i] = json_incref(m);
+  qsort(list, n, sizeof *list, by_target);
+  json_array_clear(mounts);
+  for (i = 0; i < n; i++) json_array_append_new(mounts, list[i]);
+  free(list);
+}
+
 int clone_mounts(struct clone *c, struct error *err) {
   json_t *mounts = json_array(), *m;
   size_t i;
@@ -184,6 +201,7 @@ int clone_mounts(struct clone *c, struct error *err) {
   json_array_foreach(json_at(c->f->source, "Mounts"), i, m) add_source_mount(c, mounts, m);
   add_unlisted(mounts, c->f->source);
   if (apply_settings(c, mounts, err) < 0) return -1;
+  sort_mounts(mounts);
   if (json_array_size(mounts) == 0) json_object_del(c->host, "Mounts");
   json_t *volumes = json_at(c->config, "Volumes");
   if (volumes && json_object_size(volumes) == 0) json_object_del(c->config, "Volumes");
