@@ -112,6 +112,57 @@ static void mounts_of_settings_win_by_target(void **state) {
   case_done(&c);
 }
 
+/* Engines tell them in an order that changes from answer to answer. */
+static void mounts_in_one_order(void **state) {
+  (void)state;
+  struct clone_case c;
+  case_init(&c);
+  build(&c);
+  char *first = json_canonical(json_at(c.p.request, "HostConfig.Mounts"));
+  json_t *list = json_at(c.source, "Mounts");
+  size_t n = json_array_size(list);
+  assert_true(n > 1);
+  for (size_t i = 0; i < n; i++) { /* turned round */
+    json_array_insert(list, i, json_array_get(list, n - 1));
+    json_array_remove(list, n);
+  }
+  build(&c);
+  char *second = json_canonical(json_at(c.p.request, "HostConfig.Mounts"));
+  assert_string_equal(first, second);
+  free(first);
+  free(second);
+  case_done(&c);
+}
+
+static void labels_of_our_own(void **state) {
+  (void)state;
+  struct clone_case c;
+  case_init(&c);
+  strv_add(&c.s.labels, "run-once.lock=schema");
+  build_fails(&c, ERR_USAGE,
+              "--label run-once.lock failed: labels that begin with run-once. are run-once's own");
+  strv_done(&c.s.labels);
+  strv_add(&c.s.keep_labels, "run-once.id");
+  build_fails(&c, ERR_USAGE,
+              "--keep-label run-once.id failed: labels that begin with run-once. are run-once's own");
+  case_done(&c);
+}
+
+/* What an engine writes down is CAP_X, what people write is X. */
+static void capabilities_by_any_spelling(void **state) {
+  (void)state;
+  struct clone_case c;
+  case_init(&c);
+  json_object_set_new(json_at(c.source, "HostConfig"), "CapAdd",
+                      json_pack("[s, s]", "CAP_NET_ADMIN", "SYS_TIME"));
+  json_object_set_new(json_at(c.source, "HostConfig"), "CapDrop", json_null());
+  json_object_set_new(c.s.extra, "cap_drop", json_pack("[s, s]", "net_admin", "CAP_SYS_TIME"));
+  build(&c);
+  assert_int_equal(json_array_size(json_at(c.p.request, "HostConfig.CapAdd")), 0);
+  assert_int_equal(json_array_size(json_at(c.p.request, "HostConfig.CapDrop")), 2);
+  case_done(&c);
+}
+
 static void networks_on_an_old_engine(void **state) {
   (void)state;
   struct clone_case c;
@@ -353,6 +404,9 @@ int main(void) {
       cmocka_unit_test(anonymous_volumes_are_not),
       cmocka_unit_test(mount_options_survive),
       cmocka_unit_test(mounts_of_settings_win_by_target),
+      cmocka_unit_test(mounts_in_one_order),
+      cmocka_unit_test(labels_of_our_own),
+      cmocka_unit_test(capabilities_by_any_spelling),
       cmocka_unit_test(networks_on_an_old_engine),
       cmocka_unit_test(networks_on_a_new_engine),
       cmocka_unit_test(network_modes),
