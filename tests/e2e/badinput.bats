@@ -16,6 +16,7 @@ fake() {
   printf '%s\n' "$@" >fake.rules
   "$TOOLS/fakeengine" "$WORK/fake.sock" fake.rules fake.log 3>&- &
   fake_pid=$!
+  helpers+=("$fake_pid")
   FAKE=unix://$WORK/fake.sock
   within 5 test -S "$WORK/fake.sock"
 }

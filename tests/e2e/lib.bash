@@ -12,6 +12,7 @@
 #   result KEY               a field of the result file        outcome KEY, intent KEY    of the last such history line
 #   start_job [OPTION...] -- ARG..., end_job   the same in the background, once its container runs; then its $status
 #   make_image REF CHANGE...   the test image with a Dockerfile's ENV, LABEL, USER, ... lines, under that name
+#   helpers+=($!)            a process of the test that is ended with it
 #   nothing_left [SECONDS]   no container in any state, volume or network that was not there when the test began, or
 #                            was made by `source_container`, `make_volume`, `make_network`
 bats_require_minimum_version 1.5.0
@@ -46,6 +47,7 @@ setup() {
   OUT=$BATS_TEST_TMPDIR/out ERR=$BATS_TEST_TMPDIR/err RESULT=$BATS_TEST_TMPDIR/result.json
   MADE=$BATS_TEST_TMPDIR/made
   : >"$MADE"
+  helpers=()
   cd "$WORK" || return 1
   on_engine >"$BATS_TEST_TMPDIR/baseline"
 }
@@ -53,6 +55,7 @@ setup() {
 # What a test made it removes, and what a failing run left, so that the next test begins clean.
 teardown() {
   local kind id
+  if ((${#helpers[@]})); then kill "${helpers[@]}" 2>/dev/null || :; fi
   if [[ -n ${launcher-} ]] && kill -0 "$launcher" 2>/dev/null; then kill -KILL "$launcher"; fi
   comm -13 "$BATS_TEST_TMPDIR/baseline" <(on_engine) | while read -r kind id _; do
     [[ $kind != container ]] || docker rm -fv "$id" >/dev/null 2>&1

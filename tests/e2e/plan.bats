@@ -8,11 +8,10 @@ record() {
   REQUESTS=$WORK/requests
   mkdir "$REQUESTS"
   python3 "$PROJECT/tests/tools/record.py" "$REQUESTS/sock" "${DOCKER_HOST#unix://}" "$REQUESTS" 3>&- &
-  RECORDER=$!
+  helpers+=($!)
   within 5 test -S "$REQUESTS/sock"
   RECORDED=unix://$REQUESTS/sock
 }
-stop_record() { kill "$RECORDER"; wait "$RECORDER" 2>/dev/null || :; }
 requests() { cat "$REQUESTS"/*.line | sed 's/ HTTP.*//'; }
 create_body() { # of the job's container: a lock or the record of a key are containers, too
   local line
@@ -129,7 +128,6 @@ create_body() { # of the job's container: a lock or the record of a key are cont
     cmp expected.json sent.json || { diff expected.json sent.json; return 1; }
     rm -f "$REQUESTS"/*.line "$REQUESTS"/*.body
   done
-  stop_record
 }
 
 @test "nothing but looking: no request that changes something, no history, no pull" {
@@ -146,7 +144,6 @@ create_body() { # of the job's container: a lock or the record of a key are cont
   once plan -H "$RECORDED" --from image/registry.invalid/nothing:1 --pull never -- probe line x
   status_is 125
   one_complaint registry.invalid/nothing:1
-  stop_record
   run ! grep -vE '^(GET|HEAD) ' <(requests)
   [[ ! -e $RUN_ONCE_HISTORY ]]
   nothing_left
