@@ -16,6 +16,7 @@
  *   upgrade              101 UPGRADED; the connection ends with the rule
  *   frame N TEXT         docker frame of stream N; \n \r \t \\ \0 \xHH are understood
  *   raw TEXT             bytes as they are, the same escapes; no head is added
+ *   rawfile FILE         exactly the bytes of FILE; no head is added
  *   split N              from here on N bytes at a time, 1 ms apart; 0: off
  *   cleave N             a pause of 3 ms behind the next N bytes
  *   sleep MS             waits
@@ -330,6 +331,12 @@ static bool sends(struct conn *c, struct answer *a, const char *name, char *arg)
   else if (!strcmp(name, "raw")) {
     a->begun = true;
     put(c, arg, unescape(arg));
+  } else if (!strcmp(name, "rawfile")) {
+    size_t n;
+    char *p = slurp(arg, &n);
+    a->begun = true;
+    put(c, p, n);
+    free(p);
   } else
     return false;
   return true;
