@@ -169,7 +169,7 @@ static void a_terminal_that_is_late(void **state) {
   close_bench(&b);
 }
 
-#define VOLUME OK "{\"Name\":\"v\",\"Labels\":{\"run-once.id\":\"j\"}}"
+#define VOLUME OK "{\"Name\":\"v\",\"Mountpoint\":\"/v\",\"Labels\":{\"run-once.id\":\"j\"}}"
 /* Interrupted while the engine makes the carrier: it is taken away by its name nevertheless. */
 static enum error_kind interrupt_at_third(void *data, struct error *err) {
   if (++*(int *)data < 3) return ERR_NONE;

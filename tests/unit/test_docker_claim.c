@@ -1,7 +1,7 @@
 /* Once-records: what the engine says of the volume, and a carrier that goes whatever happens. */
 #include "docker_bench.h"
 
-#define VOLUME(labels) OK "{\"Name\":\"run-once.once.h\",\"Labels\":" labels "}"
+#define VOLUME(labels) OK "{\"Name\":\"run-once.once.h\",\"Mountpoint\":\"/v\",\"Labels\":" labels "}"
 #define CARRIER                                                                                              \
   {                                                                                                          \
     "POST /v1.41/containers/create?name=run-once.carrier.",                                                  \

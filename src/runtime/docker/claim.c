@@ -91,12 +91,13 @@ static void sweep_carriers(struct docker *d, const char *key_hash) {
   }
 }
 
-static json_t *carrier_body(const char *key_hash, const char *image) {
-  CLEANUP_FREE char *volume = volume_name(key_hash);
-  return json_pack("{s:s, s:[], s:[s], s:b, s:{s:s}, s:{s:s, s:[{s:s, s:s, s:s, s:{s:b}}]}}", "Image", image,
+/* The volume's folder as a bind, not the volume by its name: naming one that was removed in this moment would
+ * make it anew, nobody's, and a volume that is mounted cannot be removed. */
+static json_t *carrier_body(const char *key_hash, const char *folder, const char *image) {
+  return json_pack("{s:s, s:[], s:[s], s:b, s:{s:s}, s:{s:s, s:[{s:s, s:s, s:s}]}}", "Image", image,
                    "Entrypoint", "Cmd", "none", "NetworkDisabled", 1, "Labels", CARRIER_LABEL, key_hash,
-                   "HostConfig", "NetworkMode", "none", "Mounts", "Type", "volume", "Source", volume,
-                   "Target", MOUNTED_AT, "VolumeOptions", "NoCopy", 1);
+                   "HostConfig", "NetworkMode", "none", "Mounts", "Type", "bind", "Source", folder, "Target",
+                   MOUNTED_AT);
 }
 
 /* The carrier goes also when the user has interrupted: nothing may stay. The work's own fault stands before
@@ -109,14 +110,14 @@ static int drop_carrier(struct docker *d, const char *id, int rc, struct error *
 }
 
 /* Sent once; an answer that is lost leaves a carrier, found by its name. */
-static int try_carrier(struct docker *d, const char *key_hash, const char *image, char **ret_id,
-                       struct error *err) {
+static int try_carrier(struct docker *d, const char *key_hash, const char *folder, const char *image,
+                       char **ret_id, struct error *err) {
   static const char what[] = "reaching the once-record failed";
   char random[17];
   random_id(random, sizeof random - 1);
   CLEANUP_FREE char *name = xprintf("run-once.carrier.%s", random);
   CLEANUP_FREE char *path = xprintf("/containers/create?name=%s", name);
-  CLEANUP_JSON json_t *body = carrier_body(key_hash, image);
+  CLEANUP_JSON json_t *body = carrier_body(key_hash, folder, image);
   struct http_response r;
   if (docker_call(d, "POST", path, body, true, CREATE_MS, &r, err) < 0) {
     if (!err || err->kind != ERR_UNREACHABLE) (void)drop_carrier(d, name, -1, NULL);
@@ -137,38 +138,54 @@ static int try_carrier(struct docker *d, const char *key_hash, const char *image
 
 /* Nothing hangs on a carrier: one whose answer was lost is taken away, and another is made under another
  * name. */
-static int make_carrier(struct docker *d, const char *key_hash, const char *image, char **ret_id,
-                        struct error *err) {
+static int make_carrier(struct docker *d, const char *key_hash, const char *folder, const char *image,
+                        char **ret_id, struct error *err) {
   struct error fault = ERROR_INIT;
-  int rc = try_carrier(d, key_hash, image, ret_id, &fault);
-  if (rc < 0 && fault.kind == ERR_LOST) rc = try_carrier(d, key_hash, image, ret_id, &fault);
+  int rc = try_carrier(d, key_hash, folder, image, ret_id, &fault);
+  if (rc < 0 && fault.kind == ERR_LOST) rc = try_carrier(d, key_hash, folder, image, ret_id, &fault);
   if (rc < 0 && err) *err = fault;
   return rc;
 }
 
-/* A volume that is not there would be made by naming it: then the record was freed meanwhile. */
-static int need_claim(struct runtime *rt, const char *key_hash, struct error *err) {
-  json_t *labels = NULL;
-  if (docker_claim_read(rt, key_hash, &labels, err) < 0) return -1;
-  json_decref(labels);
+/* Where the engine keeps the volume; for free(). ERR_MISSING: the record was freed meanwhile. */
+static int find_folder(struct docker *d, const char *key_hash, char **ret, struct error *err) {
+  CLEANUP_FREE char *name = volume_name(key_hash);
+  CLEANUP_FREE char *path = xprintf("/volumes/%s", name);
+  CLEANUP_JSON json_t *volume = NULL;
+  if (docker_json_as(d, path, "reading the once-record failed", &volume, err) < 0) return -1;
+  const char *folder = json_str(volume, "Mountpoint");
+  if (!folder || !*folder)
+    return error_set(err, ERR_ENGINE, "reading the once-record failed: volume %s has no folder", name);
+  *ret = xstrdup(folder);
   return 0;
+}
+
+/* A fault on the way to a record that was freed meanwhile is that it is missing. */
+static void freed_meanwhile(struct docker *d, const char *key_hash, struct error *err) {
+  struct error none = ERROR_INIT;
+  json_t *labels = NULL;
+  if (docker_claim_read(&d->base, key_hash, &labels, &none) == 0)
+    json_decref(labels);
+  else if (none.kind == ERR_MISSING && err)
+    *err = none;
 }
 
 int docker_claim_store(struct runtime *rt, const char *key_hash, const char *image, const char *file,
                        const void *p, size_t n, struct error *err) {
   struct docker *d = (struct docker *)rt;
   struct tar_entry entry = {.name = file, .type = '0', .mode = 0600, .data = p, .size = n};
-  CLEANUP_FREE char *id = NULL;
+  CLEANUP_FREE char *id = NULL, *folder = NULL;
   struct buf tar;
-  if (need_claim(rt, key_hash, err) < 0) return -1;
+  if (find_folder(d, key_hash, &folder, err) < 0) return -1;
   sweep_carriers(d, key_hash);
   entry.mtime = clock_wall_ns() / 1000000000;
   buf_init(&tar, LIMIT_JSON);
   int rc = tar_add(&tar, &entry, err);
   if (rc == 0) rc = tar_end(&tar, err);
-  if (rc == 0) rc = make_carrier(d, key_hash, image, &id, err);
+  if (rc == 0) rc = make_carrier(d, key_hash, folder, image, &id, err);
   if (rc == 0) rc = docker_archive_put(d, id, MOUNTED_AT, tar.data, tar.len, err);
   if (id) rc = drop_carrier(d, id, rc, err);
+  if (rc < 0) freed_meanwhile(d, key_hash, err);
   buf_done(&tar);
   return rc;
 }
@@ -192,18 +209,20 @@ static int on_member(void *data, const struct tar_entry *e, struct error *err) {
 int docker_claim_load(struct runtime *rt, const char *key_hash, const char *image, const char *file,
                       char **ret, size_t *ret_n, struct error *err) {
   struct docker *d = (struct docker *)rt;
-  CLEANUP_FREE char *id = NULL;
+  CLEANUP_FREE char *id = NULL, *folder = NULL;
   CLEANUP_FREE char *path = xprintf(MOUNTED_AT "/%s", file);
   struct found found = {0};
   struct buf tar;
-  if (need_claim(rt, key_hash, err) < 0 || make_carrier(d, key_hash, image, &id, err) < 0) return -1;
+  if (find_folder(d, key_hash, &folder, err) < 0) return -1;
   buf_init(&tar, LIMIT_JSON);
-  int rc = docker_archive_get(d, id, path, &tar, err);
+  int rc = make_carrier(d, key_hash, folder, image, &id, err);
+  if (rc == 0) rc = docker_archive_get(d, id, path, &tar, err);
   if (rc == 0) rc = tar_each(tar.data ? tar.data : "", tar.len, on_member, &found, err);
   if (rc == 0 && !found.data) rc = error_set(err, ERR_MISSING, "%s: not a file in the once-record", file);
-  rc = drop_carrier(d, id, rc, err);
+  if (id) rc = drop_carrier(d, id, rc, err);
   buf_done(&tar);
   if (rc < 0) {
+    freed_meanwhile(d, key_hash, err);
     free(found.data);
     return -1;
   }
