@@ -244,7 +244,9 @@ static int wait_record(struct job *j, struct view *v, bool *ret_followed, struct
     struct error none = ERROR_INIT;
     if (j->rt->ops->claim_read(j->rt, v->claim, &labels, &none))
       return none.kind == ERR_MISSING ? 1 : (*err = none, -1);
+    bool same_owner = !strcmp(get(labels, "run-once.id"), v->owner);
     json_decref(labels);
+    if (!same_owner) return 1; /* freed, and taken by another */
     if (v->running || live_held(v->owner)) patience = clock_ms() + UNRESOLVED_MS;
     if (clock_ms() > patience)
       return unresolved(j, v->owner, "the job that has it left neither a container nor a record", err);
