@@ -232,6 +232,7 @@ job2() { # a later caller, with a result file of its own
 }
 
 @test "the record survives docker system prune -f" {
+  [[ -z ${RUN_ONCE_TEST_HOST-} ]] || skip "not on an engine that others use"
   k=$(key)
   job --once "$k" -- probe line once
   status_is 0
@@ -240,6 +241,21 @@ job2() { # a later caller, with a result file of its own
   status_is 0
   out_is $'once\n'
   is "$(result replayed)" true
+  free
+}
+
+@test "pruning volumes takes the record (engines before 23 take named ones, too): refused, not run again" {
+  [[ -z ${RUN_ONCE_TEST_HOST-} ]] || skip "not on an engine that others use"
+  k=$(key)
+  job --once "$k" -- probe line once
+  docker system prune -f --volumes >/dev/null
+  job2 --once "$k" -- probe line once
+  if [[ $status == 0 ]]; then
+    is "$(result replayed)" true
+  else
+    status_is 121
+    is "$(result cause)" once_unresolved
+  fi
   free
 }
 
