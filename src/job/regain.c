@@ -32,6 +32,11 @@ static int replay_events(struct job *j) {
   return 0;
 }
 
+void job_forgotten(struct job *j) {
+  j->ev.end_unseen = true;
+  if (!j->rt->ops->info(j->rt)->live_restore) j->ev.engine_restarted = true;
+}
+
 /* 1: try again; 0: in contact; -1: over. */
 static int try_once(struct job *j) {
   struct error err = ERROR_INIT;
@@ -46,7 +51,7 @@ static int try_once(struct job *j) {
   if (replay_events(j)) return 1;
   bool over = st.status == STATE_EXITED || st.status == STATE_DEAD;
   if (st.status == STATE_CREATED && !st.ever_started) return 1;
-  if (over && !j->seen_start && !j->rt->ops->info(j->rt)->live_restore) j->ev.engine_restarted = true;
+  if (over && !j->seen_start) job_forgotten(j);
   /* What a container writes while its engine is away waits in a pipe; when it ends there, that is lost. */
   if (over && !j->seen_start && !j->unattended && j->o->gap < 0) j->o->gap = 0;
   trace(TRACE_JOB, "contact again: %s, events %s", over ? "ended" : "running",

@@ -15,6 +15,7 @@
 #define REWATCH_MS 1000 /* an event stream that breaks at once is not asked for more often */
 #define EVENTS_MS                                                                                            \
   300 /* events come over a connection of their own: a kill may be told a moment after the end it caused */
+#define EARLY_MS 20
 #define SILENT_MS 2000 /* output ended, but nobody says that the container did */
 #define CHECK_MS 15000 /* a suspended machine wakes up within that of a deadline that has passed */
 
@@ -190,6 +191,20 @@ static enum look look(struct job *j) {
   return j->rt->ops->wait_begin(j->rt, j->cid, false, &j->wait, &err) ? regained(j) : LOOK_GOES_ON;
 }
 
+/* The engine closes the attached stream when the command ends, within moments of saying so. Closed well
+ * before that, it was closed by something in between: the log has the rest. (Or the command closed its own
+ * output: then nothing is missing.) */
+static bool closed_early(struct job *j) {
+  int64_t at = j->died ? j->died_at : clock_ms();
+  if (j->unattended || j->rejoin || j->req->settings->tty || at - j->stream_ended_at <= EARLY_MS)
+    return false;
+  trace(TRACE_JOB, "output ended %lld ms before the command", (long long)(at - j->stream_ended_at));
+  stream_free(j->stream);
+  j->stream = NULL;
+  if (rejoin_begin(j, false)) j->stream_cut = j->stream_ended = true; /* contact is lost: regain */
+  return true;
+}
+
 /* True: the run phase is over. */
 static bool ended(struct job *j) {
   if (j->unconfirmed) return true;
@@ -199,6 +214,7 @@ static bool ended(struct job *j) {
   if (j->stream_ended ? !(waited || j->died || silent) : !waited || j->end_seen) return false;
   enum look found = look(j);
   j->end_seen = found == LOOK_ENDED;
+  if (j->end_seen && j->stream_ended && closed_early(j)) return false;
   return found == LOOK_OVER || (found == LOOK_ENDED && j->stream_ended);
 }
 

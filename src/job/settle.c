@@ -17,6 +17,7 @@
 
 #define LEAVE_ALONE_MS 600000  /* contract section 5: jobs of other machines, by the engine's clock */
 #define HALF_CREATED_MS 660000 /* the default --start-timeout and a minute */
+#define OVERDUE_GRACE_MS 10000 /* the default --stop-grace */
 #define SPOOL_MAX (64 << 20)
 #define SPOOL_KEEP_MS 86400000
 
@@ -41,8 +42,20 @@ static bool kept(struct runtime *rt, const struct job_info *i) {
   return keep && terminal(&i->state) && age_ms(rt, i->state.finished_at) < atoll(keep);
 }
 
+static int64_t limit_ms(const struct job_info *i) {
+  return i->deadline ? (int64_t)(atof(i->deadline) * 1000) : 0;
+}
+
+/* Runs past its --timeout, and nobody is there to end it. */
+static bool overdue(struct runtime *rt, const struct job_info *i, bool now) {
+  int64_t limit = limit_ms(i), ran = age_ms(rt, i->state.started_at);
+  bool running = i->state.status == STATE_RUNNING || i->state.status == STATE_PAUSED;
+  return running && limit && ran > limit + (of_this_machine(i) || now ? 0 : LEAVE_ALONE_MS);
+}
+
 static bool may_settle(struct runtime *rt, const struct job_info *i, bool now) {
   if (live_held(i->id)) return false;
+  if (overdue(rt, i, now)) return true;
   if (!terminal(&i->state) && i->state.status != STATE_CREATED) return false;
   if (of_this_machine(i) || now) return true;
   if (i->state.status == STATE_CREATED) return age_ms(rt, i->state.created_at) > HALF_CREATED_MS;
@@ -90,7 +103,8 @@ static void decide(struct runtime *rt, struct loop *loop, const struct job_info 
   e.input_forwarded = i->open_stdin && !i->tty; /* whether its input was whole, nobody knows any more */
   e.input_cut = e.input_forwarded;
   e.engine_restarted = !m.start && i->state.exit_code == 0;
-  int64_t limit = i->deadline ? (int64_t)(atof(i->deadline) * 1000) : 0;
+  e.end_unseen = !m.start;
+  int64_t limit = limit_ms(i);
   int64_t ran =
       (clock_parse_rfc3339(i->state.finished_at) - clock_parse_rfc3339(i->state.started_at)) / 1000000;
   if (limit && ran >= limit && m.kill) e.deadline = DEADLINE_RUN;
@@ -160,7 +174,9 @@ int settle_one(struct runtime *rt, struct loop *loop, struct history *h, struct 
   if (!may_settle(rt, i, now)) return 0;
   int hold = live_hold(i->id); /* one settler at a time, and the next one finds the record */
   if (hold < 0 && live_possible()) return 0;
-  int rc = settle_held(rt, loop, h, i, settler, err);
+  int rc = overdue(rt, i, now) ? rt->ops->stop(rt, i->container, OVERDUE_GRACE_MS, err) : 0;
+  if (rc && err->kind == ERR_MISSING) rc = 0, error_clear(err);
+  if (!rc) rc = settle_held(rt, loop, h, i, settler, err);
   live_drop(i->id, hold);
   return rc;
 }
@@ -170,7 +186,7 @@ bool settle_wanted(struct job *j) {
   struct job_list list = {0};
   struct error err = ERROR_INIT;
   bool wanted = false;
-  if (j->rt->ops->jobs(j->rt, true, &list, &err)) return false;
+  if (j->rt->ops->jobs(j->rt, true, live_held, &list, &err)) return false;
   for (size_t k = 0; k < list.n && !wanted; k++) {
     struct job_info *i = &list.jobs[k];
     wanted = i->id && strcmp(i->id, j->o->id) != 0 && may_settle(j->rt, i, false) && !kept(j->rt, i);
@@ -183,7 +199,7 @@ void settle_leftovers(struct runtime *rt, struct loop *loop, struct history *h, 
   struct job_list list = {0};
   struct error err = ERROR_INIT;
   spool_expire(h);
-  if (rt->ops->jobs(rt, true, &list, &err)) return;
+  if (rt->ops->jobs(rt, true, live_held, &list, &err)) return;
   for (size_t k = 0; k < list.n; k++) {
     struct error why = ERROR_INIT;
     if (list.jobs[k].id && settle_one(rt, loop, h, &list.jobs[k], false, settler, &why) < 0)

@@ -69,6 +69,7 @@ struct job {
   bool create_doubt;  /* create may be on the engine, and is not found */
   bool unconfirmed;   /* killed, and no end was told */
   bool died, destroyed, watch_lost, seen_start;
+  int64_t died_at; /* clock_ms() of the first event that says so */
   int64_t last_event_ns;
   int64_t watched_at;   /* clock_ms() of the last subscription to events */
   int ours[65];         /* signals we sent whose kill event has not come yet */
@@ -106,6 +107,8 @@ void job_stop(struct job *j); /* stop signal now, KILL after the grace */
 void job_signal(struct job *j, int signo);
 /* regain.c: after a cut, re-reads the state and joins the streams; -1: given up. */
 int job_regain(struct job *j);
+/* It has ended and the engine does not remember its start: the engine was restarted meanwhile. */
+void job_forgotten(struct job *j);
 /* streams.c: callbacks and (re)attaching. */
 int job_attach(struct job *j, struct error *err);
 int job_watch(struct job *j, struct error *err);

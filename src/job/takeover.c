@@ -149,6 +149,18 @@ static void take_id(struct job *j, const struct owed *o) {
   if (!j->cid && o->cid) j->cid = xstrdup(o->cid);
 }
 
+/* The end of a command that perhaps nobody watched. A start that is forgotten then is that of an engine which
+ * was restarted, or has had many other events: its 0 proves nothing. */
+static int read_unwatched(struct job *j) {
+  bool watched = j->watch != NULL;
+  if (!watched) watch_remembered(j);
+  if (job_read_state(j)) return -1;
+  if (watched || j->seen_start) return 0;
+  j->ev.end_unseen = true;
+  if (j->ev.state.exit_code == 0) j->ev.engine_restarted = true;
+  return 0;
+}
+
 /* One answer of owed_run() carried out; false: that was the last. */
 static bool carry_out(struct job *j, struct owed *o, enum action a) {
   take_id(j, o);
@@ -168,8 +180,7 @@ static bool carry_out(struct job *j, struct owed *o, enum action a) {
     conclude(j);
     return false;
   case ACT_RECORD_END:
-    if (!j->watch) watch_remembered(j);
-    if (!job_read_state(j)) conclude(j);
+    if (!read_unwatched(j)) conclude(j);
     return false;
   case ACT_DONE:
     if (o->f.seen == SEEN_ABSENT) j->o->removed = true;

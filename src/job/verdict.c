@@ -205,7 +205,11 @@ void verdict_decide(const struct evidence *e, struct outcome *o) {
   }
   o->exit_code = e->state.exit_code;
   o->signal = signal_of(e->state.exit_code);
-  if (e->input_cut)
+  if (e->end_unseen && e->state.exit_code == 255) {
+    o->exit_code = -1;
+    end(o, VERDICT_UNKNOWN, CAUSE_ENGINE_RESTART, 120,
+        xstrdup("the engine was away when the command ended, and tells 255 for an end that it did not see"));
+  } else if (e->input_cut)
     end(o, VERDICT_UNKNOWN, CAUSE_INPUT_CUT, 120, input_words(e, "the input was cut"));
   else if (e->deadline != DEADLINE_NONE) {
     CLEANUP_FREE char *how = end_words(e->state.exit_code);

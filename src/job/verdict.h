@@ -25,6 +25,7 @@ struct evidence {
   int our_signal;         /* a forwarded signal; 0 none */
   enum deadline deadline; /* the one that fired and that we acted on */
   bool engine_restarted;  /* without live-restore keeping it */
+  bool end_unseen;        /* the engine was away: of an end that nobody saw it tells 255 */
   int64_t memory_limit;   /* for the message; 0 none */
 };
 /* Sets verdict, cause, message, exit_code, signal, exit_status of o. */

@@ -10,6 +10,7 @@ from engine import IMAGE, ROOT, VOLUME
 from proxy import Proxy
 
 RUN_ONCE = os.environ.get("RUN_ONCE", f"{ROOT}/build/run-once")
+TRACE = {}  # --only: all of it
 LAUNCHER_LIMIT, GUARDIAN_LIMIT = 90, 90
 
 
@@ -31,7 +32,7 @@ class Run:
         self.problems, self.settled_at = [], 0
         os.makedirs(folder)
         self.env = {"PATH": os.environ["PATH"], "HOME": folder, "RUN_ONCE_HISTORY": engine.history, "TZ": "UTC",
-                    "LC_ALL": "C.UTF-8"}
+                    "LC_ALL": "C.UTF-8", **TRACE}
 
     def path(self, name):
         return f"{self.folder}/{name}"

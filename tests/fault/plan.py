@@ -149,11 +149,11 @@ class Job:
         return " ".join(words) + (" on-disconnect-stop" if self.disconnect_stop else "")
 
 
-def plan(seed, index):
-    """The job of an index, with its faults."""
+def plan(seed, index, mark=""):
+    """The job of an index, with its faults. mark: of this run of the harness, for the names of its jobs."""
     r = random.Random(f"{seed}:{index}")
     by_engine = str(index).startswith("e")
-    job = Job(f"f{seed}-{str(index).replace('.', '-')}", r)
+    job = Job(f"f{seed}-{str(index).replace('.', '-')}-{mark}", r)
     if by_engine:
         job.reconnect_for = 40
         if str(index).endswith(".0"):

@@ -200,6 +200,21 @@ static void stopped(void **state) {
          "--idle-timeout passed without a byte of output; the command ended after signal 9 (KILL)");
 }
 
+static void end_unseen(void **state) {
+  (void)state;
+  struct evidence e = ended(255);
+  expect(&e, VERDICT_FAILED, "exit", 255, "ended with status 255");
+  e.end_unseen = true;
+  expect(&e, VERDICT_UNKNOWN, "engine_restart", 120,
+         "the engine was away when the command ended, and tells 255 for an end that it did not see");
+  e.engine_restarted = true;
+  expect(&e, VERDICT_UNKNOWN, "engine_restart", 120,
+         "the engine was away when the command ended, and tells 255 for an end that it did not see");
+  e = ended(3);
+  e.end_unseen = true;
+  expect(&e, VERDICT_FAILED, "exit", 3, "ended with status 3");
+}
+
 static void unread(void **state) {
   (void)state;
   struct evidence e = {.start_acked = true};
@@ -303,9 +318,15 @@ static void faults(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(every_combination), cmocka_unit_test(own_ends), cmocka_unit_test(out_of_memory),
-      cmocka_unit_test(stopped),           cmocka_unit_test(unread),   cmocka_unit_test(input),
-      cmocka_unit_test(never_began),       cmocka_unit_test(faults),
+      cmocka_unit_test(every_combination),
+      cmocka_unit_test(own_ends),
+      cmocka_unit_test(out_of_memory),
+      cmocka_unit_test(stopped),
+      cmocka_unit_test(end_unseen),
+      cmocka_unit_test(unread),
+      cmocka_unit_test(input),
+      cmocka_unit_test(never_began),
+      cmocka_unit_test(faults),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
