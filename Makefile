@@ -32,7 +32,7 @@ TOOLS := $(patsubst tests/tools/%.c,$(B)/tools/%,$(wildcard tests/tools/*.c))
 FUZZ := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_SECONDS ?= 60
 
-.PHONY: all man check check-asan check-valgrind check-e2e check-fault units tools fuzz fuzz-replay replays lint bench instructions coverage compdb install clean help FORCE
+.PHONY: all man check check-asan check-valgrind check-e2e check-fault check-compose units tools fuzz fuzz-replay replays lint bench instructions coverage compdb install clean help FORCE
 all: $(B)/run-once ## build/run-once
 $(B)/run-once: $(B)/src/cli/main.o $(B)/librun-once.a
 	$(CC) -o $@ $^ $(ALL_LIBS)
@@ -53,6 +53,9 @@ $(B)/unit/%: $(B)/tests/unit/%.o $(B)/librun-once.a
 $(B)/tools/%: $(B)/tests/tools/%.o
 	@mkdir -p $(@D)
 	$(CC) -o $@ $^ $(TOOL_LIBS) $(LDFLAGS)
+# What tests/compose/run asks: linked with ours, not a tool that runs alone.
+$(B)/compose-settings: $(B)/tests/compose/settings.o $(B)/librun-once.a
+	$(CC) -o $@ $^ $(ALL_LIBS)
 $(B)/tools/probe: private TOOL_LIBS := -static
 # The probe runs in an image that holds nothing else: no sanitizer's library either.
 $(B)/tests/tools/%.o: private HARDEN := -fPIE
@@ -68,6 +71,8 @@ check-valgrind: ## unit tests under valgrind
 	@$(MAKE) -s B=$(B)/plain CFLAGS='-O1 -g' RUN='valgrind -q --error-exitcode=99 --leak-check=full --show-leak-kinds=definite --errors-for-leak-kinds=definite --child-silent-after-fork=yes' check
 check-e2e: ## end-to-end tests against a private engine
 	@scripts/test e2e
+check-compose: $(B)/compose-settings ## Compose files against Debian's docker-compose
+	@tests/compose/run $(B)/compose-settings
 check-fault: all tools ## faults at every step of a job's life
 	@tests/fault/run
 

@@ -89,11 +89,21 @@ static void choose_detach_keys(struct invocation *inv, const struct options *o) 
   if (inv->detach_keys) inv->request.detach_keys = inv->detach_keys;
 }
 
+/* A source that is a file is the ground: what the release file and the options say goes over it. */
+static int layer_source(struct invocation *inv, const struct options *o, struct error *err) {
+  const char *from = option_text(o, OPT_FROM);
+  if (!from && inv->release) from = inv->release->from;
+  if (!from || strncmp(from, "file:", 5) != 0) return 0;
+  if (source_parse(from, &inv->settings.source, err) < 0) return -1;
+  return compose_settings(&inv->settings, err);
+}
+
 int invocation_build(struct invocation *inv, struct cli *c, struct error *err) {
   memset(inv, 0, sizeof *inv);
   inv->kind = "docker";
   settings_init(&inv->settings);
   if (load(inv, c, err) < 0) return -1;
+  if (layer_source(inv, &c->opts, err) < 0) return -1;
   if (layer_release(inv, &c->opts, 1u << c->command->id, err) < 0) return -1;
   if (overlay_command(&inv->settings, c, inv->task, err) < 0) return -1;
   if (overlay_settings(&inv->settings, &c->opts, &inv->notes, err) < 0) return -1;

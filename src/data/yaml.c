@@ -125,6 +125,7 @@ static struct yaml *copy_node(struct parser *p, const struct yaml *from, int dep
   if (!node) return NULL;
   node->text = xstrdup(from->text);
   node->tag = xstrdup(from->tag);
+  node->plain = from->plain;
   for (size_t i = 0; i < from->n; i++) {
     struct yaml *child = copy_node(p, from->pairs ? from->pairs[i].value : from->items[i], depth + 1);
     if (!child) {
@@ -215,6 +216,7 @@ static struct yaml *read_scalar(struct parser *p, const yaml_event_t *e) {
   struct yaml *node = new_node(p, plain ? yaml_plain_kind(text) : YAML_STRING, line, e->data.scalar.length);
   if (!node) return NULL;
   node->text = xstrdup(text);
+  node->plain = plain;
   size_t anchor;
   if (apply_tag(p, node, e->data.scalar.tag) || open_anchor(p, e->data.scalar.anchor, node, &anchor)) {
     yaml_tree_free(node);

@@ -15,6 +15,8 @@ struct yaml {
   int line;                /* 1-based */
   char *text;              /* scalars: as written (strings unquoted); "" for null */
   char *tag;               /* explicit tag ("!reset"), NULL: none */
+  bool plain;              /* a scalar without quotes and tag */
+  const char *file;        /* for readers of several files, who set it; borrowed. NULL from yaml_parse */
   struct yaml_pair *pairs; /* maps, in order */
   struct yaml **items;     /* lists */
   size_t n;

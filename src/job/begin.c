@@ -2,6 +2,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/trace.h"
+#include "data/json.h"
 #include "job/lock.h"
 #include "job/owed.h"
 #include "job/progress.h"
@@ -50,7 +51,8 @@ int job_pull(struct job *j, struct error *err) {
         "image '%s' failed: it is not on the engine, and --pull never forbids fetching it (pull it "
         "first, or leave --pull at missing)",
         j->prepared.image);
-  if (!absent && j->req->pull != PULL_ALWAYS) return 0;
+  bool built = !j->req->settings->image && json_str(j->req->settings->described, "built");
+  if (!absent && (built || j->req->pull != PULL_ALWAYS)) return 0;
   struct progress *bars = progress_new(j->req->progress, j->req->quiet);
   struct pull_progress pp = {progress_layer, bars};
   CLEANUP_FREE char *image = xstrdup(j->prepared.image);

@@ -7,7 +7,8 @@
 #include <sys/stat.h>
 
 struct dotenv {
-  struct strv names, values; /* side by side */
+  const struct dotenv *parent; /* asked first; NULL: none */
+  struct strv names, values;   /* side by side */
   struct name_index index;
 };
 
@@ -28,14 +29,26 @@ static int remember(void *data, const char *name, const char *value, int line, s
   return 0;
 }
 
-struct dotenv *dotenv_load(const char *dir, struct error *err) {
+struct dotenv *dotenv_new(const struct dotenv *parent) {
   struct dotenv *d = xcalloc(1, sizeof(*d));
+  d->parent = parent;
+  return d;
+}
+
+void dotenv_set(struct dotenv *d, const char *name, const char *value) {
+  remember(d, name, value, 0, NULL);
+}
+
+int dotenv_read(struct dotenv *d, const char *path, struct error *err) {
+  return envfile_compose(path, dotenv_lookup, d, remember, d, err);
+}
+
+struct dotenv *dotenv_load(const char *dir, struct error *err) {
+  struct dotenv *d = dotenv_new(NULL);
   CLEANUP_FREE char *path = strcmp(dir, ".") ? xprintf("%s/.env", dir) : xstrdup(".env");
   struct stat st;
   /* A folder named .env is a Python environment, not a file of variables. */
-  if (stat(path, &st) != 0 || S_ISDIR(st.st_mode) ||
-      envfile_compose(path, dotenv_lookup, d, remember, d, err) == 0)
-    return d;
+  if (stat(path, &st) != 0 || S_ISDIR(st.st_mode) || dotenv_read(d, path, err) == 0) return d;
   dotenv_free(d);
   return NULL;
 }
@@ -50,8 +63,9 @@ void dotenv_free(struct dotenv *d) {
 
 const char *dotenv_lookup(void *dotenv, const char *name) {
   const struct dotenv *d = dotenv;
-  const char *value = getenv(name);
+  if (!d) return getenv(name);
+  const char *value = d->parent ? dotenv_lookup((struct dotenv *)d->parent, name) : getenv(name);
   size_t i;
   if (value) return value;
-  return d && name_index_get(&d->index, name, &i) ? d->values.v[i] : NULL;
+  return name_index_get(&d->index, name, &i) ? d->values.v[i] : NULL;
 }

@@ -53,9 +53,14 @@ static int check_from(struct reading *in, const struct key *k, int line, char **
   struct source_ref source;
   struct error why = ERROR_INIT;
   if (!strncmp(*text, "file:", 5)) {
-    CLEANUP_FREE char *path = release_path(in->release, *text + 5);
-    free(*text);
-    *text = xprintf("file:%s", path);
+    CLEANUP_FREE char *paths = *text;
+    *text = xstrdup("file:");
+    for (char *rest = paths + 5, *one; (one = strsep(&rest, ","));) { /* several: a.yaml,b.yaml#SERVICE */
+      CLEANUP_FREE char *path = release_path(in->release, one);
+      char *longer = xprintf("%s%s%s", *text, path, rest ? "," : "");
+      free(*text);
+      *text = longer;
+    }
   }
   if (source_parse(*text, &source, &why)) return complain(in, line, k->name, err, "%s", why.text);
   source_done(&source);

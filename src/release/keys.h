@@ -21,6 +21,7 @@ struct reading {
   struct strv *notes;   /* lines for stderr */
   const char *path;     /* "tasks.migrate" in complaints; NULL: top of the file */
   bool check;
+  struct compose *compose; /* the reader is that of a Compose file, whose ${} are replaced already */
 };
 
 struct key;
@@ -62,6 +63,9 @@ int value_bool(struct reading *in, const struct key *k, const struct yaml *value
 
 /* dotenv.c: ${} and names without value: the caller's environment, then .env beside the file. */
 struct dotenv *dotenv_load(const char *dir, struct error *err);
+struct dotenv *dotenv_new(const struct dotenv *parent); /* empty; parent's variables (borrowed) win */
+void dotenv_set(struct dotenv *d, const char *name, const char *value);
+int dotenv_read(struct dotenv *d, const char *path, struct error *err); /* later files win */
 void dotenv_free(struct dotenv *d);
 const char *dotenv_lookup(void *dotenv, const char *name); /* a lookup_fn */
 
@@ -75,6 +79,9 @@ key_fn read_extra_text, read_extra_list, read_extra_one_or_list, read_extra_int,
     read_extra_hosts, read_extra_sysctls, read_extra_ulimits, read_extra_devices;
 key_fn read_env, read_env_file, read_volumes, read_tmpfs;
 
+/* mounts.c: relative to dir (NULL: where the caller stands), clean, by words alone; ~ is the caller's home.
+ * NULL: cannot be said. For free(). */
+char *absolute_path(const char *dir, const char *path);
 /* file.c: a path as the file means it: relative to its folder. For free(). */
 char *release_path(const struct release *r, const char *path);
 /* tasks.c: frees what a task owns. */

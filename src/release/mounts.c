@@ -30,8 +30,7 @@ static void clean_path(char *path) {
   *to = '\0';
 }
 
-/* Relative to dir (NULL: where the caller stands); ~ is the caller's home. NULL: cannot be said. */
-static char *absolute_path(const char *dir, const char *path) {
+char *absolute_path(const char *dir, const char *path) {
   char *full = NULL;
   if (*path == '/') {
     full = xstrdup(path);
@@ -162,6 +161,7 @@ enum {
   PART_READ_ONLY,
   PART_PROPAGATION,
   PART_NOCOPY,
+  PART_SUBPATH,
   PART_SIZE,
   PART_MODE,
   PART_IGNORED
@@ -178,6 +178,7 @@ static const struct {
                  {"bind", "create_host_path", PART_IGNORED}, /* a missing source is an error here */
                  {"bind", "selinux", PART_IGNORED},          /* z, Z: never */
                  {"volume", "nocopy", PART_NOCOPY},
+                 {"volume", "subpath", PART_SUBPATH},
                  {"tmpfs", "size", PART_SIZE},
                  {"tmpfs", "mode", PART_MODE}};
 
@@ -231,6 +232,15 @@ static char *tmpfs_options(const struct long_form *f, struct error *err) {
   return xprintf("%s%s%s", first, mode ? "mode=" : "", mode ? mode : "");
 }
 
+/* The engine mounts this folder of the volume; options are separated by commas. */
+static int set_subpath(struct mount_setting *m, const char *path, struct error *err) {
+  if (*path == '/' || strchr(path, ',') || strstr(path, ".."))
+    return error_set(err, ERR_USAGE, "subpath: '%s' is not a path inside the volume (without '..' and ',')",
+                     path);
+  m->options = xprintf("subpath=%s", path);
+  return 0;
+}
+
 static int finish_long(struct reading *in, const struct long_form *f, struct mount_setting *m,
                        struct error *err) {
   char *const *p = f->parts;
@@ -250,6 +260,7 @@ static int finish_long(struct reading *in, const struct long_form *f, struct mou
     return error_set(err, ERR_USAGE, "read_only: expected true or false, found '%s'", p[PART_READ_ONLY]);
   if (p[PART_NOCOPY] && parse_bool(p[PART_NOCOPY], &no_copy))
     return error_set(err, ERR_USAGE, "nocopy: expected true or false, found '%s'", p[PART_NOCOPY]);
+  if (volume && p[PART_SUBPATH] && *p[PART_SUBPATH] && set_subpath(m, p[PART_SUBPATH], err)) return -1;
   if (volume && no_copy) return parse_mode("nocopy", m, in->settings, err);
   if (bind && p[PART_PROPAGATION]) return parse_mode(p[PART_PROPAGATION], m, in->settings, err);
   if (bind || volume) return 0;

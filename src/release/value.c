@@ -38,6 +38,10 @@ static const char *lookup_anything(void *data, const char *name) {
 
 int value_expand(struct reading *in, const char *key, int line, const char *text, bool must_be_set,
                  char **ret, struct error *err) {
+  if (in->compose) {
+    *ret = xstrdup(text);
+    return 0;
+  }
   struct interpolation how = {
       .lookup = dotenv_lookup, .data = in->release->dotenv, .unset_is_error = must_be_set};
   bool unknown = in->check && strstr(text, "${");

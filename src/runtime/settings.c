@@ -39,6 +39,7 @@ void settings_done(struct settings *s) {
   for (size_t i = 0; i < s->n_mounts; i++) mount_done(&s->mounts[i]);
   free(s->mounts);
   json_decref(s->extra);
+  json_decref(s->described);
   *s = (struct settings){0};
 }
 
@@ -60,8 +61,20 @@ void settings_env(struct settings *s, const char *name, const char *value, const
   char *old_value = e->value, *old_origin = e->origin;
   e->value = xstrdup(value);
   e->origin = xstrdup(origin);
+  e->of_source = false;
   free(old_value);
   free(old_origin);
+}
+
+void settings_env_of_source(struct settings *s, const char *name, const char *value, const char *origin) {
+  size_t i;
+  settings_env(s, name, value, origin);
+  if (name_index_get(s->env_index, name, &i)) s->env[i].of_source = true;
+}
+
+const char *settings_env_value(const struct settings *s, const char *name) {
+  size_t i;
+  return name_index_get(s->env_index, name, &i) ? s->env[i].value : NULL;
 }
 
 void settings_mount(struct settings *s, const struct mount_setting *m) {

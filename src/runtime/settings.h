@@ -30,7 +30,8 @@ struct source_ref {
 
 struct env_setting {
   char *name, *value;
-  char *origin; /* "release.yaml:7", "env_file .env:3", "task migrate", "--env-file f:2", "--env" */
+  char *origin;   /* "release.yaml:7", "env_file .env:3", "task migrate", "--env-file f:2", "--env" */
+  bool of_source; /* a Compose file's: drop_env takes it away, as with a source that runs */
 };
 
 enum mount_kind { MOUNT_BIND, MOUNT_VOLUME, MOUNT_TMPFS };
@@ -73,6 +74,18 @@ struct settings {
                             "sysctls":{"k":"v"},"ulimits":{"nofile":{"soft":1,"hard":2}},"shm_size":bytes,
                             "pids_limit":n,"pid","ipc","userns_mode","cgroup_parent","oom_score_adj":n,
                             "mem_swappiness","memswap_limit","runtime","domainname"}; never NULL */
+  json_t *described;     /* of SOURCE_COMPOSE_FILE, else NULL: what its settings have no place for.
+                            {"extra": as extra, which goes over it; further keys there: "memory", "nano_cpus",
+                             "mem_reservation", "cpu_shares", "cpu_period", "cpu_quota", "cpu_rt_period",
+                             "cpu_rt_runtime" (microseconds), "cpuset", "oom_kill_disable", "uts", "cgroup",
+                             "isolation", "storage_opt":{}, "annotations":{}, "device_cgroup_rules":[],
+                             "blkio_weight", "blkio_weight_device":[{"path","weight"}],
+                             "blkio_device_read_bps" and its like:[{"path","rate"}],
+                             "device_requests":[{"driver","count","device_ids","capabilities":[],"options"}];
+                             "image", "project": the service's and its project's;
+                             "built": "compose.yaml:5", the image is built there, so never pulled;
+                             "labels": {..}, "hostname": for --keep-label, --hostname source;
+                             "left_out": [{"what", "why"}] for the plan} */
   bool create_volumes;   /* --create-volumes */
   bool tty, open_stdin;
   int rows, cols;    /* of the caller's terminal; 0: unknown */
@@ -83,7 +96,9 @@ struct settings {
 void settings_init(struct settings *s);
 void settings_done(struct settings *s);
 void settings_env(struct settings *s, const char *name, const char *value,
-                  const char *origin);                                  /* by name: later wins */
+                  const char *origin); /* by name: later wins */
+void settings_env_of_source(struct settings *s, const char *name, const char *value, const char *origin);
+const char *settings_env_value(const struct settings *s, const char *name); /* NULL: not there */
 void settings_mount(struct settings *s, const struct mount_setting *m); /* copies; by target: later wins */
 /* "container/web", "compose/shop/web", "image/REF", "file:PATH#SERVICE", "deployment/web"; ERR_USAGE
  * otherwise. */

@@ -97,6 +97,7 @@ static void set_streams(struct clone *c) {
 static void set_hostname(struct clone *c) {
   const char *was = json_str(c->f->source, "Config.Hostname"), *id = json_str(c->f->source, "Id");
   const char *want = c->s->hostname;
+  if (!was) was = json_str(c->s->described, "hostname");
   if (want && !strcmp(want, "source")) want = was;
   json_object_del(c->config, "Hostname");
   if (want && *want) {
@@ -141,6 +142,7 @@ static const char *source_label(const struct clone *c, const char *name) {
 
 static void fill_names(struct clone *c, struct prepared *p) {
   const char *name = json_str(c->f->source, "Name"), *project = source_label(c, LABEL_COMPOSE_PROJECT);
+  if (!project) project = json_str(c->s->described, "project");
   if (name && *name == '/') name++;
   if (c->s->app)
     p->app = xstrdup(c->s->app);
@@ -179,6 +181,7 @@ static char *repo_digest(const json_t *image, const char *reference) {
 
 static void fill_image(struct clone *c, struct prepared *p) {
   const char *was = json_str(c->f->source, "Config.Image"), *id = json_str(c->f->image, "Id");
+  if (!was) was = json_str(c->s->described, "image");
   p->image = xstrdup(c->s->image ? c->s->image : was ? was : c->s->source.name);
   p->image_id = xstrdup(id);
   p->digest = repo_digest(c->f->image, p->image);

@@ -56,6 +56,11 @@ static bool is_routed(const char *name) {
   return false;
 }
 
+static const char *why_dropped(const char *name) {
+  return is_routed(name) ? "a proxy would send the application's traffic here (--keep-env keeps it)"
+                         : "drop_env lists it";
+}
+
 /* Takes one variable out; when the image that runs has it, the request must say so. */
 static void drop(struct clone *c, json_t *env, const json_t *of_image, const char *name) {
   bool in_image = json_object_get(of_image, name) != NULL;
@@ -65,15 +70,17 @@ static void drop(struct clone *c, json_t *env, const json_t *of_image, const cha
     put(env, name, name, "");
   else
     json_object_del(env, name);
-  plan_dropped(c,
-               is_routed(name) ? "a proxy would send the application's traffic here (--keep-env keeps it)"
-                               : "drop_env lists it",
-               "environment variable %s", name);
+  plan_dropped(c, why_dropped(name), "environment variable %s", name);
 }
 
 static int add_settings(struct clone *c, json_t *env, struct error *err) {
   for (size_t i = 0; i < c->s->n_env; i++) {
     const struct env_setting *e = &c->s->env[i];
+    bool dropped = is_routed(e->name) || strv_has(&c->s->drop_env, e->name);
+    if (e->of_source && dropped && !strv_has(&c->s->keep_env, e->name)) {
+      plan_dropped(c, why_dropped(e->name), "environment variable %s", e->name);
+      continue;
+    }
     CLEANUP_FREE char *entry = xprintf("%s=%s", e->name, e->value ? e->value : "");
     json_t *text = json_string(entry), *item = json_array(); /* json_pack() takes three times as long */
     bool bad = json_array_append_new(item, text) < 0;

@@ -90,7 +90,8 @@ static int find_running(struct docker *d, const struct settings *s, const json_t
 int images_find(struct docker *d, const struct settings *s, const json_t *source, struct images *ret,
                 struct strv *notes, struct error *err) {
   struct images found = {0};
-  const char *ref = s->image ? s->image : source ? NULL : s->source.name;
+  const char *described = json_str(s->described, "image");
+  const char *ref = s->image ? s->image : source ? NULL : described ? described : s->source.name;
   if (!source && (!ref || !*ref))
     return error_set(err, ERR_CONFIG,
                      "no release: --from SOURCE, --image REF or a release file says what to run");
@@ -105,6 +106,13 @@ int images_find(struct docker *d, const struct settings *s, const json_t *source
     rc = error_set(err, ERR_IMAGE,
                    "%s failed: its image %s is no longer on the engine; --image REF names another",
                    s->source.text, json_str(source, "Image"));
+  const char *built = json_str(s->described, "built");
+  if (rc == 0 && built && !found.image && !s->image)
+    rc = error_set(
+        err, ERR_IMAGE,
+        "%s failed: the image '%s' is not on the engine, and nobody can pull it: %s builds it (docker "
+        "compose build %s)",
+        s->source.text, ref, built, s->source.name);
   if (rc < 0) {
     images_done(&found);
     return -1;

@@ -108,6 +108,7 @@ static void tell_dropped(struct clone *c, const json_t *labels, const json_t *so
 
 int clone_labels(struct clone *c, struct error *err) {
   const json_t *source = json_at(c->f->source, "Config.Labels");
+  if (!source) source = json_at(c->s->described, "labels");
   const json_t *of_image = json_at(c->f->image, "Config.Labels");
   json_t *labels = json_object();
   json_object_set_new(c->config, "Labels", labels);

@@ -185,6 +185,7 @@ void plan_finish(struct clone *c, const struct prepared *p) {
   show_limits(c);
   show_differences(c);
   show_late(c);
+  json_array_extend(plan_list(c, "dropped"), json_at(c->s->described, "left_out"));
   if (c->s->networks_set) plan_checked(c, "the networks given exist on the engine");
   if (c->s->n_mounts && !c->s->create_volumes) plan_checked(c, "the named volumes given exist on the engine");
   if (p->image_id) plan_checked(c, "the image is pinned by its id");

@@ -1,6 +1,7 @@
 #include "runtime/docker/references.h"
 #include "base/alloc.h"
 #include "data/json.h"
+#include "runtime/docker/labels.h"
 #include <string.h>
 
 /* *ret NULL when there is no such thing. */
@@ -20,6 +21,29 @@ static bool is_mode(const char *name) {
          !strcmp(name, "default") || !strncmp(name, "container:", 10);
 }
 
+/* "service:PROJECT/NAME" (a Compose file's network_mode): the network of that service's container. New
+ * reference. */
+static int join_service(struct docker *d, const char *name, json_t **ret, struct error *err) {
+  const char *slash = strchr(name, '/');
+  CLEANUP_FREE char *project = xstrndup(name + 8, (size_t)(slash - name - 8));
+  CLEANUP_JSON json_t *filters =
+      json_pack("{s:[o, o, s]}", "label", json_sprintf("%s=%s", LABEL_COMPOSE_SERVICE, slash + 1),
+                json_sprintf("%s=%s", LABEL_COMPOSE_PROJECT, project), LABEL_COMPOSE_ONEOFF "=False");
+  CLEANUP_FREE char *text = json_dumps(filters, JSON_COMPACT);
+  CLEANUP_FREE char *escaped = http_escape(text);
+  CLEANUP_FREE char *path = xprintf("/containers/json?filters=%s", escaped);
+  CLEANUP_JSON json_t *list = NULL;
+  if (docker_json(d, path, &list, err) < 0) return error_prefix(err, "network_mode failed");
+  const char *id = json_str(json_array_get(list, 0), "Id");
+  if (!id)
+    return error_set(
+        err, ERR_MISSING,
+        "network_mode failed: service '%s' of project '%s' has no running container on this engine",
+        slash + 1, project);
+  *ret = json_sprintf("container:%s", id);
+  return 0;
+}
+
 int references_networks(struct docker *d, const struct settings *s, json_t **ret, struct error *err) {
   *ret = NULL;
   if (!s->networks_set) return 0;
@@ -28,6 +52,12 @@ int references_networks(struct docker *d, const struct settings *s, json_t **ret
     const char *name = s->networks.v[i];
     if (is_mode(name)) {
       json_array_append_new(list, json_string(name));
+      continue;
+    }
+    if (!strncmp(name, "service:", 8) && strchr(name, '/')) {
+      json_t *joined;
+      if (join_service(d, name, &joined, err) < 0) return -1;
+      json_array_append_new(list, joined);
       continue;
     }
     CLEANUP_JSON json_t *found = NULL;

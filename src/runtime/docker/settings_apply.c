@@ -4,7 +4,7 @@
 #include "runtime/docker/clone.h"
 #include <string.h>
 
-enum shape { SCALAR, LIST, MAP };
+enum shape { SCALAR, LIST, MAP, THROTTLES };
 
 /* Compose's further keys. config: into Config, else HostConfig. */
 static const struct key {
@@ -32,6 +32,28 @@ static const struct key {
     {"memswap_limit", "MemorySwap", SCALAR, false},
     {"runtime", "Runtime", SCALAR, false},
     {"domainname", "Domainname", SCALAR, true},
+    {"memory", "Memory", SCALAR, false},
+    {"nano_cpus", "NanoCpus", SCALAR, false},
+    {"mem_reservation", "MemoryReservation", SCALAR, false},
+    {"cpu_shares", "CpuShares", SCALAR, false},
+    {"cpu_period", "CpuPeriod", SCALAR, false},
+    {"cpu_quota", "CpuQuota", SCALAR, false},
+    {"cpu_rt_period", "CpuRealtimePeriod", SCALAR, false},
+    {"cpu_rt_runtime", "CpuRealtimeRuntime", SCALAR, false},
+    {"cpuset", "CpusetCpus", SCALAR, false},
+    {"oom_kill_disable", "OomKillDisable", SCALAR, false},
+    {"uts", "UTSMode", SCALAR, false},
+    {"cgroup", "CgroupnsMode", SCALAR, false},
+    {"isolation", "Isolation", SCALAR, false},
+    {"storage_opt", "StorageOpt", MAP, false},
+    {"annotations", "Annotations", MAP, false},
+    {"device_cgroup_rules", "DeviceCgroupRules", LIST, false},
+    {"blkio_weight", "BlkioWeight", SCALAR, false},
+    {"blkio_weight_device", "BlkioWeightDevice", THROTTLES, false},
+    {"blkio_device_read_bps", "BlkioDeviceReadBps", THROTTLES, false},
+    {"blkio_device_read_iops", "BlkioDeviceReadIOps", THROTTLES, false},
+    {"blkio_device_write_bps", "BlkioDeviceWriteBps", THROTTLES, false},
+    {"blkio_device_write_iops", "BlkioDeviceWriteIOps", THROTTLES, false},
 };
 
 static bool array_has(const json_t *a, const json_t *v) {
@@ -61,6 +83,27 @@ static void capability_drop(json_t *a, const json_t *v) {
     if (!strcasecmp(capability(json_array_get(a, i)), capability(v))) json_array_remove(a, i);
 }
 
+/* {"path", "rate" or "weight"} as the engine spells it. */
+static void apply_throttles(json_t *list, const json_t *value) {
+  size_t i;
+  json_t *item;
+  json_array_foreach(value, i, item) {
+    json_t *weight = json_at(item, "weight");
+    json_array_append_new(list,
+                          json_pack("{s:O, s:O}", "Path", json_at(item, "path"), weight ? "Weight" : "Rate",
+                                    weight ? weight : json_at(item, "rate")));
+  }
+}
+
+static void apply_device_requests(json_t *host, const json_t *value) {
+  json_t *list = array_in(host, "DeviceRequests"), *item;
+  size_t i;
+  json_array_foreach(value, i, item) json_array_append_new(
+      list, json_pack("{s:O, s:O, s:O, s:[O], s:O}", "Driver", json_at(item, "driver"), "Count",
+                      json_at(item, "count"), "DeviceIDs", json_at(item, "device_ids"), "Capabilities",
+                      json_at(item, "capabilities"), "Options", json_at(item, "options")));
+}
+
 static void apply_key(json_t *into, const struct key *k, json_t *value) {
   size_t i;
   json_t *item;
@@ -68,6 +111,8 @@ static void apply_key(json_t *into, const struct key *k, json_t *value) {
     json_object_set(into, k->field, value);
   } else if (k->shape == MAP) {
     json_object_update(json_object_in(into, k->field), value);
+  } else if (k->shape == THROTTLES) {
+    apply_throttles(array_in(into, k->field), value);
   } else {
     json_t *list = array_in(into, k->field);
     json_array_foreach(value, i, item) if (!array_has(list, item)) json_array_append(list, item);
@@ -125,16 +170,18 @@ static void apply_device(json_t *host, const char *text) {
                                         "CgroupPermissions", mode ? mode : "rwm"));
 }
 
-static int apply_extra(struct clone *c, struct error *err) {
+static int apply_extra(struct clone *c, const json_t *extra, struct error *err) {
   const char *name;
   json_t *value, *item;
   size_t i;
-  json_object_foreach(c->s->extra, name, value) {
+  json_object_foreach((json_t *)extra, name, value) {
     const struct key *k = NULL;
     for (i = 0; i < ARRAY_LEN(keys); i++)
       if (!strcmp(keys[i].name, name)) k = &keys[i];
     if (k) {
       apply_key(k->config ? c->config : c->host, k, value);
+    } else if (!strcmp(name, "device_requests")) {
+      apply_device_requests(c->host, value);
     } else if (!strcmp(name, "ulimits")) {
       apply_ulimits(c->host, value);
     } else if (!strcmp(name, "devices")) {
@@ -144,7 +191,6 @@ static int apply_extra(struct clone *c, struct error *err) {
       return error_set(err, ERR_CONFIG, "%s: the Docker runtime does not know this key", name);
     }
   }
-  settle_capabilities(c->host, c->s->extra);
   return 0;
 }
 
@@ -178,7 +224,9 @@ static void apply_privileged(struct clone *c) {
 }
 
 int settings_apply(struct clone *c, struct error *err) {
-  if (apply_extra(c, err) < 0) return -1;
+  if (apply_extra(c, json_at(c->s->described, "extra"), err) < 0 || apply_extra(c, c->s->extra, err) < 0)
+    return -1;
+  settle_capabilities(c->host, c->s->extra);
   apply_memory(c);
   apply_cpus(c);
   apply_privileged(c);

@@ -239,6 +239,7 @@ int source_find(struct docker *d, const struct settings *s, json_t **ret, struct
   switch (kind) {
   case SOURCE_NONE:
   case SOURCE_IMAGE:
+  case SOURCE_COMPOSE_FILE: /* read already: its settings are the ground of ours */
     *ret = NULL;
     return 0;
   case SOURCE_CONTAINER:
@@ -253,7 +254,7 @@ int source_find(struct docker *d, const struct settings *s, json_t **ret, struct
   default:
     return error_set(err, ERR_USAGE,
                      "%s failed: the docker runtime of this version does not have this kind of "
-                     "source; it knows image/, container/ and compose/",
+                     "source; it knows image/, container/, compose/ and file:",
                      s->source.text);
   }
 }
