@@ -1,4 +1,5 @@
-# Ways to an engine, all on loopback: `load endpoints` after lib. shellcheck shell=bash disable=SC2034,SC2154
+# Ways to an engine, all on loopback: `load endpoints` after lib.
+# shellcheck shell=bash disable=SC2034,SC2154
 #
 #   start_sshd, stop_sshd           an sshd of our own with its own host key; SSHD_PORT; once a file
 #   use_ssh [OPTION...]             an `ssh` in front of PATH that knows that sshd's key and has the user's; OPTIONs are lines

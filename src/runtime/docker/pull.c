@@ -1,6 +1,7 @@
 /* Pulling an image. The engine does it; whether the image is there afterwards is for the caller to look,
  * since the answer can end early without a word. */
 #include "base/alloc.h"
+#include "base/trace.h"
 #include "data/hash.h"
 #include "runtime/docker/auth.h"
 #include "runtime/docker/follow.h"
@@ -70,6 +71,39 @@ static int run(struct docker *d, const struct follow_request *req, const struct 
   return rc;
 }
 
+/* The registry or the way to it had a bad moment, in the engine's words. Not: refused, unknown, too many
+ * requests (asking again makes that worse), nobody there. Layers the engine tries again by itself. */
+static bool transient(const struct error *err) {
+  static const char *const words[] = {"unexpected HTTP status: 50",
+                                      "status code 50",
+                                      "502 Bad Gateway",
+                                      "503 Service Unavailable",
+                                      "504 Gateway",
+                                      "i/o timeout",
+                                      "TLS handshake timeout",
+                                      "connection reset by peer",
+                                      "unexpected EOF"};
+  if (err->kind != ERR_IMAGE) return false;
+  for (size_t i = 0; i < ARRAY_LEN(words); i++)
+    if (strstr(err->text, words[i])) return true;
+  return false;
+}
+
+static int run_patiently(struct docker *d, const struct follow_request *req, const struct pull_progress *pp,
+                         struct error *err) {
+  static const int64_t pauses_ms[] = {1000, 3000};
+  for (size_t i = 0;; i++) {
+    struct error fault = ERROR_INIT;
+    if (run(d, req, pp, &fault) == 0) return 0;
+    if (i == ARRAY_LEN(pauses_ms) || !transient(&fault)) {
+      if (err) *err = fault;
+      return -1;
+    }
+    trace(TRACE_RUNTIME, "%s; once more in %lld s", fault.text, (long long)pauses_ms[i] / 1000);
+    if (docker_sleep(d, pauses_ms[i], err) < 0) return -1;
+  }
+}
+
 int docker_pull(struct runtime *rt, const struct settings *s, const char *image,
                 const struct pull_progress *pp, struct error *err) {
   struct docker *d = (struct docker *)rt;
@@ -83,7 +117,7 @@ int docker_pull(struct runtime *rt, const struct settings *s, const char *image,
   if (rc < 0) return error_prefix(err, "%s", what);
   CLEANUP_FREE char *header = auth ? xprintf("X-Registry-Auth: %s", auth) : NULL;
   struct follow_request req = {.method = "POST", .path = path, .header = header, .what = what};
-  rc = run(d, &req, pp, err);
+  rc = run_patiently(d, &req, pp, err);
   if (header) explicit_bzero(header, strlen(header));
   if (auth) explicit_bzero(auth, strlen(auth));
   return rc;
