@@ -33,7 +33,7 @@ static int replay_events(struct job *j) {
 }
 
 void job_forgotten(struct job *j) {
-  j->ev.end_unseen = true;
+  if (!j->died) j->ev.end_unseen = true; /* it may have restarted long before, and seen this end */
   if (!j->rt->ops->info(j->rt)->live_restore) j->ev.engine_restarted = true;
 }
 
@@ -53,7 +53,7 @@ static int try_once(struct job *j) {
   if (st.status == STATE_CREATED && !st.ever_started) return 1;
   if (over && !j->seen_start) job_forgotten(j);
   /* What a container writes while its engine is away waits in a pipe; when it ends there, that is lost. */
-  if (over && !j->seen_start && !j->unattended && j->o->gap < 0) j->o->gap = 0;
+  if (over && !j->seen_start && !j->died && !j->unattended && j->o->gap < 0) j->o->gap = 0;
   trace(TRACE_JOB, "contact again: %s, events %s", over ? "ended" : "running",
         j->seen_start ? "kept" : "forgotten");
   if (!over && j->rt->ops->wait_begin(j->rt, j->cid, false, &j->wait, &err)) return 1;
