@@ -8,7 +8,7 @@ int jobs_open(struct jobs *j, const struct options *o, struct error *err) {
   memset(j, 0, sizeof *j);
   if (history_place(o, &j->history, err) < 0) return -1;
   if (engine_choose(&j->engine, o, err) < 0) return -1;
-  return j->engine.rt->ops->jobs(j->engine.rt, false, &j->list, err);
+  return j->engine.rt->ops->jobs(j->engine.rt, false, NULL, &j->list, err);
 }
 
 void jobs_close(struct jobs *j) {

@@ -36,7 +36,7 @@ static void pause_ms(struct loop *loop, int64_t ms) {
 
 static int info_of(struct runtime *rt, const char *job_id, struct job_info *ret, struct error *err) {
   struct job_list list = {0};
-  if (rt->ops->jobs(rt, false, &list, err)) return -1;
+  if (rt->ops->jobs(rt, false, NULL, &list, err)) return -1;
   int rc = error_set(err, ERR_MISSING, "the engine has no container of job %s", job_id);
   for (size_t i = 0; i < list.n && rc; i++) {
     if (!list.jobs[i].id || strcmp(list.jobs[i].id, job_id)) continue;

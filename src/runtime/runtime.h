@@ -135,6 +135,7 @@ struct job_list {
   struct job_info *jobs;
   size_t n;
 };
+typedef bool job_skip(const char *job_id);
 void job_info_done(struct job_info *i);
 void job_list_done(struct job_list *l);
 
@@ -179,8 +180,10 @@ struct runtime_ops {
    * end. */
   int (*logs)(struct runtime *rt, const char *id, bool tty, bool follow, int64_t since_ns,
               const struct stream_handlers *h, void *data, struct stream **ret, struct error *err);
-  /* Every container with run-once.id; ended_only: those not running (created, exited, dead). */
-  int (*jobs)(struct runtime *rt, bool ended_only, struct job_list *ret, struct error *err);
+  /* Every container with run-once.id; ended_only: those not running (created, exited, dead). Each is asked
+   * about, which an engine that is just starting it answers late: not those of which `skip` (or NULL) says
+   * so. */
+  int (*jobs)(struct runtime *rt, bool ended_only, job_skip *skip, struct job_list *ret, struct error *err);
   int (*by_name)(struct runtime *rt, const char *name, struct job_info *ret,
                  struct error *err); /* ERR_MISSING */
   /* Once-records: test-and-set. *ret_owner is the job id that has it (ours: won). */
@@ -193,6 +196,9 @@ struct runtime_ops {
   int (*claim_load)(struct runtime *rt, const char *key_hash, const char *image, const char *file, char **ret,
                     size_t *ret_n, struct error *err);
   int (*claim_free)(struct runtime *rt, const char *key_hash, struct error *err);
+  /* Removes what a death between two requests left of claim_store and claim_load, if it is older than that.
+   */
+  void (*claim_sweep)(struct runtime *rt, int64_t stale_ms);
   /* For doctor: lines of findings about this engine. */
   int (*examine)(struct runtime *rt, struct strv *ret_facts, struct strv *ret_findings, struct error *err);
 };

@@ -244,7 +244,7 @@ static void jobs_by_list_and_name(void **state) {
         {"/containers/json", FAULT("500", "{\"message\":\"no\"}")});
   struct job_list l;
   struct job_info j;
-  if (b.ops->jobs(b.rt, false, &l, &err) < 0) fail_msg("%s", err.text);
+  if (b.ops->jobs(b.rt, false, NULL, &l, &err) < 0) fail_msg("%s", err.text);
   assert_int_equal(l.n, 1);
   assert_string_equal(l.jobs[0].id, "j");
   assert_string_equal(l.jobs[0].container, "1a");
@@ -255,10 +255,29 @@ static void jobs_by_list_and_name(void **state) {
   assert_int_equal(l.jobs[0].state.status, STATE_EXITED);
   assert_int_equal(l.jobs[0].state.exit_code, 3);
   job_list_done(&l);
-  assert_int_equal(b.ops->jobs(b.rt, true, &l, &err), -1);
+  assert_int_equal(b.ops->jobs(b.rt, true, NULL, &l, &err), -1);
   assert_string_equal(err.text, "listing jobs failed: no");
   assert_int_equal(b.ops->by_name(b.rt, "1a", &j, &err), -1); /* the beginning of an id is not a name */
   assert_int_equal(err.kind, ERR_MISSING);
+  close_bench(&b);
+}
+
+static bool is_j(const char *job_id) {
+  return strcmp(job_id, "j") == 0;
+}
+
+static void jobs_that_are_looked_after_are_not_asked_about(void **state) {
+  BENCH(PING,
+        {"/containers/"
+         "json?all=1&filters=%7B%22label%22%3A%5B%22run-once.id%22%5D%2C%22status%22%3A%5B%22created",
+         OK "[{\"Id\":\"1a\",\"Labels\":{\"run-once.id\":\"j\"}},{\"Id\":\"2b\",\"Labels\":{\"run-once.id\":"
+            "\"k\"}}]"},
+        {"/2b/json", INSPECT("2b", "run-once.k", "\"run-once.id\":\"k\"")});
+  struct job_list l;
+  if (b.ops->jobs(b.rt, true, is_j, &l, &err) < 0) fail_msg("%s", err.text);
+  assert_int_equal(l.n, 1);
+  assert_string_equal(l.jobs[0].id, "k");
+  job_list_done(&l);
   close_bench(&b);
 }
 
@@ -309,6 +328,7 @@ int main(void) {
       cmocka_unit_test(what_doctor_hears),
       cmocka_unit_test(pulls_that_fail),
       cmocka_unit_test(jobs_by_list_and_name),
+      cmocka_unit_test(jobs_that_are_looked_after_are_not_asked_about),
   };
   return RUN_TESTS(tests);
 }

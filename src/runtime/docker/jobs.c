@@ -77,7 +77,8 @@ static int inspect_job(struct docker *d, const char *id, struct job_info *ret, s
   return 0;
 }
 
-int docker_jobs(struct runtime *rt, bool ended_only, struct job_list *ret, struct error *err) {
+int docker_jobs(struct runtime *rt, bool ended_only, job_skip *skip, struct job_list *ret,
+                struct error *err) {
   struct docker *d = (struct docker *)rt;
   CLEANUP_FREE char *filters = http_escape(ended_only ? ENDED : ALL);
   CLEANUP_FREE char *path = xprintf("/containers/json?all=1&filters=%s", filters);
@@ -87,8 +88,10 @@ int docker_jobs(struct runtime *rt, bool ended_only, struct job_list *ret, struc
   jobs.jobs = xcalloc(json_array_size(list) + 1, sizeof *jobs.jobs);
   for (size_t i = 0; i < json_array_size(list); i++) {
     struct error fault = ERROR_INIT;
-    const char *id = json_str(json_array_get(list, i), "Id");
-    if (!id) continue;
+    const json_t *row = json_array_get(list, i);
+    const char *id = json_str(row, "Id");
+    const char *job = json_string_value(json_object_get(json_at(row, "Labels"), "run-once.id"));
+    if (!id || (skip && job && skip(job))) continue;
     if (inspect_job(d, id, &jobs.jobs[jobs.n], &fault) == 0) {
       jobs.n++;
     } else if (fault.kind != ERR_MISSING) { /* one that has just been removed is no fault */

@@ -40,7 +40,7 @@ int docker_watch(struct runtime *rt, const char *job_id, const struct watch_hand
 int docker_wait_begin(struct runtime *rt, const char *id, bool next_exit, struct wait **ret,
                       struct error *err);
 /* jobs.c */
-int docker_jobs(struct runtime *rt, bool ended_only, struct job_list *ret, struct error *err);
+int docker_jobs(struct runtime *rt, bool ended_only, job_skip *skip, struct job_list *ret, struct error *err);
 int docker_by_name(struct runtime *rt, const char *name, struct job_info *ret, struct error *err);
 /* claim.c */
 int docker_claim(struct runtime *rt, const char *key_hash, json_t *labels, json_t **ret_labels,
@@ -51,6 +51,7 @@ int docker_claim_store(struct runtime *rt, const char *key_hash, const char *ima
 int docker_claim_load(struct runtime *rt, const char *key_hash, const char *image, const char *file,
                       char **ret, size_t *ret_n, struct error *err);
 int docker_claim_free(struct runtime *rt, const char *key_hash, struct error *err);
+void docker_claim_sweep(struct runtime *rt, int64_t stale_ms);
 /* examine.c */
 int docker_examine(struct runtime *rt, struct strv *ret_facts, struct strv *ret_findings, struct error *err);
 #endif
