@@ -123,6 +123,7 @@ int job_launch(const struct job_request *req, const char *kind, const struct end
   if (done && !atomic_load(&j->ledger->settle_owed)) guardian_reap(j->guardian);
   if (done) live_drop(o->id, task.live_fd);
   ledger_free(j->ledger);
+  free(j->guardian);
   free(j);
   return status;
 }
