@@ -76,6 +76,11 @@ static void forms_that_are_not(void **state) {
       {"npipe:////./pipe/x",
        "DOCKER_HOST: 'npipe://' is no way to an engine; use unix:///PATH, tcp://HOST:PORT or ssh://HOST"},
       {"ssh://-oProxyCommand=x", "DOCKER_HOST: 'ssh://-oProxyCommand=x' names no host"},
+      {"ssh://-l@h", "DOCKER_HOST: 'ssh://-l@h' names no host"},
+      {"ssh://h;id", "DOCKER_HOST: 'ssh://h;id' is not a user and host"},
+      {"ssh://$(id)@h", "DOCKER_HOST: 'ssh://$(id)@h' is not a user and host"},
+      {"ssh://h/a:b", "DOCKER_HOST: '/a:b' is not a socket's path for ssh:// (letters, digits, /._-+,=@)"},
+      {"ssh://h/a$b", "DOCKER_HOST: '/a$b' is not a socket's path for ssh:// (letters, digits, /._-+,=@)"},
       {"ssh://h/x?y", "DOCKER_HOST: 'ssh://h/x?y': a query or fragment has no place here"},
   };
   (void)state;
