@@ -139,6 +139,10 @@ int cmd_jobs_result(struct cli *c) {
   return status;
 }
 
+/* Age at which the container that reads or writes a once-record has been left behind: its two requests take
+ * less. */
+enum { HELPER_STALE_MS = 600000, HELPER_STALE_NOW_MS = 60000 };
+
 int cmd_jobs_prune(struct cli *c) {
   struct jobs j = {0};
   struct error err = ERROR_INIT;
@@ -157,6 +161,8 @@ int cmd_jobs_prune(struct cli *c) {
     else if (settled == 1 && !option_flag(&c->opts, OPT_QUIET))
       say("job %s: settled and removed", info->id);
   }
+  j.engine.rt->ops->claim_sweep(j.engine.rt,
+                                option_flag(&c->opts, OPT_NOW) ? HELPER_STALE_NOW_MS : HELPER_STALE_MS);
   jobs_close(&j);
   return status;
 }

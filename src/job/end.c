@@ -12,7 +12,9 @@
 #include <unistd.h>
 
 #define REMOVE_RETRY_MS 3000 /* without contact at the very end */
-#define STATE_TRIES_MS 2000  /* a state that is not terminal yet, right after wait has answered */
+#define REACH_FIRST_MS 100
+#define REACH_MAX_MS 5000
+#define STATE_TRIES_MS 2000 /* a state that is not terminal yet, right after wait has answered */
 
 static void replace(char **to, const char *s) {
   free(*to);
@@ -40,6 +42,21 @@ int job_read_state(struct job *j) {
     if (j->ev.state_read || j->ev.removed_first) return 0;
     if (clock_ms() >= until) return -1;
     loop_step(j->loop, 50);
+  }
+}
+
+bool job_out_of_contact(const struct error *err) {
+  return err->kind == ERR_LOST || err->kind == ERR_UNREACHABLE || err->kind == ERR_TIMEOUT;
+}
+
+int job_reach(struct job *j, int64_t until) {
+  for (int64_t wait = REACH_FIRST_MS;; wait = wait * 2 < REACH_MAX_MS ? wait * 2 : REACH_MAX_MS) {
+    struct error err = ERROR_INIT;
+    loop_drop_connections(j->loop);
+    if (!j->rt->ops->connect(j->rt, &err)) return 0;
+    if (clock_ms() >= until) return -1;
+    for (int64_t end = clock_ms() + wait, now; (now = clock_ms()) < end;)
+      loop_step(j->loop, (int)(end - now));
   }
 }
 

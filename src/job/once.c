@@ -362,9 +362,13 @@ void once_store(struct job *j) {
   if (!j->once_ours) return;
   const char *image = j->o->image_id ? j->o->image_id : j->o->image;
   bool readable = j->ev.state_read && !j->ev.removed_first;
-  if (!once_record_store(j->rt, j->loop, j->once_claim, image, readable ? j->cid : NULL, j->ledger->tty,
-                         j->req->once_output, j->o, &err))
-    return;
+  for (int64_t until = clock_ms() + j->req->reconnect_for;;) {
+    if (!once_record_store(j->rt, j->loop, j->once_claim, image, readable ? j->cid : NULL, j->ledger->tty,
+                           j->req->once_output, j->o, &err))
+      return;
+    if (!job_out_of_contact(&err) || clock_ms() >= until || job_reach(j, until)) break;
+    error_clear(&err);
+  }
   job_say(j,
           "the record of once-key '%s' could not be stored: %s; the key stays unresolved until: run-once "
           "jobs rm %s",

@@ -20,6 +20,7 @@ struct collector {
   size_t n, first, size;
   int64_t total, max;
   bool ended;
+  struct error cut; /* the log broke off: half of it is no record */
 };
 
 static void on_output(void *data, int fd, const char *p, size_t n) {
@@ -51,7 +52,7 @@ static void on_output(void *data, int fd, const char *p, size_t n) {
 }
 static void on_end(void *data, const struct error *err) {
   struct collector *c = data;
-  if (err) trace(TRACE_JOB, "log for the once-record: %s", err->text);
+  if (err) c->cut = *err;
   c->ended = true;
 }
 static void on_writable(void *data) {
@@ -76,15 +77,21 @@ int once_record_store(struct runtime *rt, struct loop *loop, const char *claim, 
                       const char *container, bool tty, int64_t max, const struct outcome *o,
                       struct error *err) {
   static const struct stream_handlers calls = {on_output, on_end, on_writable};
-  struct collector c = {.max = max};
+  struct collector c = {.max = max, .cut = ERROR_INIT};
   struct stream *s = NULL;
   struct error none = ERROR_INIT;
   if (container && !rt->ops->logs(rt, container, tty, false, 0, &calls, &c, &s, &none))
     while (!c.ended) loop_step(loop, 1000);
   stream_free(s);
+  json_t *output = collected(&c);
+  if (c.cut.kind != ERR_NONE) {
+    json_decref(output);
+    *err = c.cut;
+    return -1;
+  }
   json_t *record = json_object();
   json_object_set_new(record, "outcome", outcome_json(o));
-  json_object_set_new(record, "output", collected(&c));
+  json_object_set_new(record, "output", output);
   CLEANUP_FREE char *text = json_dumps(record, JSON_COMPACT);
   json_decref(record);
   return rt->ops->claim_store(rt, claim, image, FILE_NAME, text, strlen(text), err);

@@ -18,6 +18,7 @@
 #define LEAVE_ALONE_MS 600000  /* contract section 5: jobs of other machines, by the engine's clock */
 #define HALF_CREATED_MS 660000 /* the default --start-timeout and a minute */
 #define OVERDUE_GRACE_MS 10000 /* the default --stop-grace */
+#define HELPER_STALE_MS 600000 /* of a once-record's reader or writer: two requests take less */
 #define SPOOL_MAX (64 << 20)
 #define SPOOL_KEEP_MS 86400000
 
@@ -199,6 +200,7 @@ void settle_leftovers(struct runtime *rt, struct loop *loop, struct history *h, 
   struct job_list list = {0};
   struct error err = ERROR_INIT;
   spool_expire(h);
+  rt->ops->claim_sweep(rt, HELPER_STALE_MS);
   if (rt->ops->jobs(rt, true, live_held, &list, &err)) return;
   for (size_t k = 0; k < list.n; k++) {
     struct error why = ERROR_INIT;

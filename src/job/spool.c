@@ -30,6 +30,7 @@ struct writer {
   FILE *file;
   int64_t left;
   bool ended, failed;
+  struct error cut; /* the log broke off */
 };
 
 static void on_output(void *data, int fd, const char *p, size_t n) {
@@ -48,7 +49,7 @@ static void on_output(void *data, int fd, const char *p, size_t n) {
 static void on_end(void *data, const struct error *err) {
   struct writer *w = data;
   w->ended = true;
-  if (err) w->failed = true;
+  if (err) w->cut = *err;
 }
 static void on_writable(void *data) {
   (void)data;
@@ -61,6 +62,7 @@ static int write_log(struct runtime *rt, struct loop *loop, const char *containe
   if (rt->ops->logs(rt, container, tty, false, 0, &calls, w, &s, err)) return -1;
   while (!w->ended) loop_step(loop, 1000);
   stream_free(s);
+  if (w->cut.kind != ERR_NONE) return *err = w->cut, -1;
   if (fflush(w->file) || fsync(fileno(w->file))) w->failed = true;
   return w->failed ? error_set(err, ERR_SYSTEM, "spooling the output failed: %s", strerror(errno)) : 0;
 }
@@ -85,7 +87,7 @@ int spool_from_log(struct runtime *rt, struct loop *loop, struct history *h, con
   int fd = open(half, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
   if (fd < 0)
     return error_set(err, ERR_SYSTEM, "spooling the output to %s failed: %s", half, strerror(errno));
-  struct writer w = {.file = fdopen(fd, "w"), .left = max > 0 ? max : INT64_MAX};
+  struct writer w = {.cut = ERROR_INIT, .file = fdopen(fd, "w"), .left = max > 0 ? max : INT64_MAX};
   int rc = write_log(rt, loop, container, tty, &w, err);
   fclose(w.file);
   if (!rc) stamp(half, keep_for);

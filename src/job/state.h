@@ -107,6 +107,9 @@ void job_stop(struct job *j); /* stop signal now, KILL after the grace */
 void job_signal(struct job *j, int signo);
 /* regain.c: after a cut, re-reads the state and joins the streams; -1: given up. */
 int job_regain(struct job *j);
+/* For what is owed at the end: waits for contact until then; -1: there is none. */
+int job_reach(struct job *j, int64_t until);
+bool job_out_of_contact(const struct error *err); /* it may go better in a moment */
 /* It has ended and the engine does not remember its start: the engine was restarted meanwhile. */
 void job_forgotten(struct job *j);
 /* streams.c: callbacks and (re)attaching. */

@@ -33,14 +33,7 @@ static void read_record(struct job *j) {
 }
 
 static int contact(struct job *j) {
-  int64_t until = clock_ms() + j->req->reconnect_for;
-  for (int64_t wait = 100;; wait = wait * 2 < 5000 ? wait * 2 : 5000) {
-    struct error err = ERROR_INIT;
-    if (!j->rt->ops->connect(j->rt, &err)) return 0;
-    if (clock_ms() >= until) return -1;
-    pause_ms(j, wait);
-    loop_drop_connections(j->loop);
-  }
+  return job_reach(j, clock_ms() + j->req->reconnect_for);
 }
 
 static void never_began(struct job *j) {
@@ -120,14 +113,20 @@ static void follow(struct job *j) {
   job_run_phase(j);
 }
 
-static void conclude(struct job *j) {
-  struct error err = ERROR_INIT;
-  j->left = false;
-  if (j->ev.state_read && spool_from_log(j->rt, j->loop, j->history, j->cid, j->o->id, j->ledger->tty,
-                                         j->req->spool_max, j->req->keep_for, &err)) {
+static int spool(struct job *j) {
+  for (int64_t until = clock_ms() + j->req->reconnect_for;;) {
+    struct error err = ERROR_INIT;
+    if (!spool_from_log(j->rt, j->loop, j->history, j->cid, j->o->id, j->ledger->tty, j->req->spool_max,
+                        j->req->keep_for, &err))
+      return 0;
     trace(TRACE_JOB, "spool: %s", err.text);
-    j->keep_anyway = true;
+    if (!job_out_of_contact(&err) || clock_ms() >= until || job_reach(j, until)) return -1;
   }
+}
+
+static void conclude(struct job *j) {
+  j->left = false;
+  if (j->ev.state_read && spool(j)) j->keep_anyway = true;
   job_conclude(j);
 }
 

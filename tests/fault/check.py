@@ -109,6 +109,8 @@ class Judge:
         gap = record.get("output", {}).get("gap")
         for fd, got in ((1, run.text("out")), (2, self.own_stderr())):
             truth = job.output(fd)
+            if job.kind == "feed" and fd == 1 and self.ended:
+                truth = f"{job.name} {self.ended[0][-1]}\n"  # also of input that was cut, and said so
             if gap is None and not truth.startswith(got):
                 at = next((i for i, (a, b) in enumerate(zip(truth, got)) if a != b), min(len(truth), len(got)))
                 self.wrong(f"OUTPUT of fd {fd} is not the command's from byte {at} of {len(got)}, and no gap was said")
@@ -134,6 +136,8 @@ class Judge:
         for c in self.engine.list("containers", name=[name] if name else None, label=None if name else [f"run-once.id={ident}"]):
             self.wrong(f"LEFT: container {c['Names']} {c['State']}")
         for v in self.engine.scratch(self.job.name):
+            if self.engine_ended and self.engine.refused_volume(v):
+                continue
             self.wrong(f"LEFT: anonymous volume {v}")
 
     def lock_free(self):
@@ -154,6 +158,8 @@ class Judge:
         if after > 1:
             self.wrong(f"SECOND EXECUTION under one --once key ({status}): {err.strip()[:200]}")
         final = self.outcome["verdict"] if self.outcome else None
+        if self.engine_ended and status == 121 and "belongs to: ?" in err:
+            return  # an engine that shut down has lost the labels of a volume: refused, which is safe
         if final in ("succeeded", "failed") and (status != self.outcome["exit_status"] or after != before):
             self.wrong(f"ONCE: not replayed, {status}: {err.strip()[:200]}")
         if final in ("killed", "unknown") and status != 121:

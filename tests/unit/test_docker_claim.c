@@ -67,6 +67,22 @@ static void left_behind_carriers_are_swept(void **state) {
   close_bench(&b);
 }
 
+static void all_that_is_left_is_swept(void **state) {
+  BENCH({.request = "DELETE /v1.41/containers/old?v=1 ",
+         .answer = "HTTP/1.1 204 No\r\nConnection: close\r\n\r\n",
+         .once = true},
+        {.request = "DELETE /v1.41/containers/new?v=1 ", .answer = OK, .once = true},
+        {.request = "filters=%7B%22label%22%3A%5B%22run-once.carrier%22%5D",
+         .answer = OK "[{\"Id\":\"old\",\"Created\":1795964000},{\"Id\":\"new\",\"Created\":1795964640}]",
+         .once = true});
+  b.ops->claim_sweep(b.rt, 600000);
+  assert_int_equal(b.engine.count->n[2], 1);
+  assert_int_equal(b.engine.count->n[0], 1);
+  assert_int_equal(b.engine.count->n[1], 0);
+  error_clear(&err);
+  close_bench(&b);
+}
+
 static void a_lost_carrier_is_replaced(void **state) {
   BENCH(GONE, {.request = "/containers/create", .once = true}, CARRIER, {"/volumes/", VOLUME("{}")},
         {"PUT ", OK}, {.request = "DELETE /v1.41/containers/run-once.carrier.", .answer = OK, .once = true},
@@ -107,11 +123,9 @@ static void loads_that_fail(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(the_first_creators_labels),
-      cmocka_unit_test(a_store_that_fails),
-      cmocka_unit_test(left_behind_carriers_are_swept),
-      cmocka_unit_test(a_lost_carrier_is_replaced),
-      cmocka_unit_test(loads_that_fail),
+      cmocka_unit_test(the_first_creators_labels),      cmocka_unit_test(a_store_that_fails),
+      cmocka_unit_test(left_behind_carriers_are_swept), cmocka_unit_test(all_that_is_left_is_swept),
+      cmocka_unit_test(a_lost_carrier_is_replaced),     cmocka_unit_test(loads_that_fail),
   };
   return RUN_TESTS(tests);
 }

@@ -15,9 +15,8 @@
 #define CREATE_MS 300000
 #define MOUNTED_AT "/.run-once"
 #define CARRIER_LABEL                                                                                        \
-  "run-once.carrier" /* of the container that is never started; its value the key's hash */
-#define CARRIER_STALE_NS                                                                                     \
-  (600 * INT64_C(1000000000)) /* left behind by one that died: two requests take less */
+  "run-once.carrier"            /* of the container that is never started; its value the key's hash */
+#define CARRIER_STALE_MS 600000 /* left behind by one that died: two requests take less */
 
 static char *volume_name(const char *key_hash) {
   return xprintf("run-once.once.%s", key_hash);
@@ -72,27 +71,31 @@ int docker_claim_free(struct runtime *rt, const char *key_hash, struct error *er
   return rc;
 }
 
-/* Carriers of this key that somebody left behind when he died between two requests. Best effort. */
-static void sweep_carriers(struct docker *d, const char *key_hash) {
-  CLEANUP_FREE char *filters =
-      xprintf("{\"label\":[\"" CARRIER_LABEL "=%s\"],\"status\":[\"created\"]}", key_hash);
+/* Carriers that somebody left behind when he died between two requests; label: of one key, or of all. Best
+ * effort. */
+static void sweep_carriers(struct docker *d, const char *label, int64_t stale_ms) {
+  CLEANUP_FREE char *filters = xprintf("{\"label\":[\"%s\"],\"status\":[\"created\"]}", label);
   CLEANUP_FREE char *escaped = http_escape(filters);
   CLEANUP_FREE char *path = xprintf("/containers/json?all=1&filters=%s", escaped);
   CLEANUP_JSON json_t *list = NULL;
-  int64_t now = d->base.ops->clock_ns(&d->base);
   size_t i;
   json_t *entry;
-  if (!now || docker_json(d, path, &list, NULL) < 0) return;
+  if (docker_json(d, path, &list, NULL) < 0) return;
+  int64_t now = d->base.ops->clock_ns(&d->base);
   json_array_foreach(list, i, entry) {
     const char *id = json_str(entry, "Id");
     int64_t created = json_int_or(entry, "Created", 0);
-    if (id && created > 0 && now / 1000000000 - created > CARRIER_STALE_NS / 1000000000)
+    if (id && now && created > 0 && now / 1000000000 - created > stale_ms / 1000)
       (void)docker_remove(&d->base, id, false, NULL);
   }
 }
 
 /* The volume's folder as a bind, not the volume by its name: naming one that was removed in this moment would
  * make it anew, nobody's, and a volume that is mounted cannot be removed. */
+void docker_claim_sweep(struct runtime *rt, int64_t stale_ms) {
+  sweep_carriers((struct docker *)rt, CARRIER_LABEL, stale_ms);
+}
+
 static json_t *carrier_body(const char *key_hash, const char *folder, const char *image) {
   return json_pack("{s:s, s:[], s:[s], s:b, s:{s:s}, s:{s:s, s:[{s:s, s:s, s:s}]}}", "Image", image,
                    "Entrypoint", "Cmd", "none", "NetworkDisabled", 1, "Labels", CARRIER_LABEL, key_hash,
@@ -174,10 +177,10 @@ int docker_claim_store(struct runtime *rt, const char *key_hash, const char *ima
                        const void *p, size_t n, struct error *err) {
   struct docker *d = (struct docker *)rt;
   struct tar_entry entry = {.name = file, .type = '0', .mode = 0600, .data = p, .size = n};
-  CLEANUP_FREE char *id = NULL, *folder = NULL;
+  CLEANUP_FREE char *id = NULL, *folder = NULL, *label = xprintf(CARRIER_LABEL "=%s", key_hash);
   struct buf tar;
   if (find_folder(d, key_hash, &folder, err) < 0) return -1;
-  sweep_carriers(d, key_hash);
+  sweep_carriers(d, label, CARRIER_STALE_MS);
   entry.mtime = clock_wall_ns() / 1000000000;
   buf_init(&tar, LIMIT_JSON);
   int rc = tar_add(&tar, &entry, err);

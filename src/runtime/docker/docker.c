@@ -233,6 +233,7 @@ static const struct runtime_ops docker_ops = {
     .claim_store = docker_claim_store,
     .claim_load = docker_claim_load,
     .claim_free = docker_claim_free,
+    .claim_sweep = docker_claim_sweep,
     .examine = docker_examine,
 };
 
