@@ -6,7 +6,8 @@
 
 #define BACKOFF_FIRST_MS 100
 #define BACKOFF_MAX_MS 5000
-#define REPLAY_MS 300 /* the engine sends the events it remembers right behind the head */
+#define REPLAY_STEP_MS 100
+#define REPLAY_MS 1000 /* the engine sends the events it remembers right behind the head */
 
 static void pause_ms(struct job *j, int64_t ms) {
   for (int64_t end = clock_ms() + ms, now; (now = clock_ms()) < end && !j->giving_up && !j->sig.hangup;)
@@ -28,12 +29,13 @@ static void cut_input(struct job *j) {
 static int replay_events(struct job *j) {
   struct error err = ERROR_INIT;
   if (job_watch(j, &err)) return -1;
-  pause_ms(j, REPLAY_MS);
+  for (int64_t end = clock_ms() + REPLAY_MS; clock_ms() < end && !j->seen_start && !j->giving_up;)
+    pause_ms(j, REPLAY_STEP_MS);
+  pause_ms(j, REPLAY_STEP_MS); /* what came behind the start */
   return 0;
 }
 
 void job_forgotten(struct job *j) {
-  if (!j->died) j->ev.end_unseen = true; /* it may have restarted long before, and seen this end */
   if (!j->rt->ops->info(j->rt)->live_restore) j->ev.engine_restarted = true;
 }
 
@@ -51,6 +53,8 @@ static int try_once(struct job *j) {
   if (replay_events(j)) return 1;
   bool over = st.status == STATE_EXITED || st.status == STATE_DEAD;
   if (st.status == STATE_CREATED && !st.ever_started) return 1;
+  if (!j->seen_start)
+    j->ev.end_unseen = true; /* perhaps: also one that it does not know of yet, or told and forgot */
   if (over && !j->seen_start) job_forgotten(j);
   /* What a container writes while its engine is away waits in a pipe; when it ends there, that is lost. */
   if (over && !j->seen_start && !j->died && !j->unattended && j->o->gap < 0) j->o->gap = 0;

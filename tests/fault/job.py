@@ -29,7 +29,7 @@ class Run:
         self.job, self.engine, self.folder, self.end_engine = job, engine, folder, end_engine
         self.launcher = self.guardian = None
         self.hit = set()  # what was done to it
-        self.problems, self.settled_at = [], 0
+        self.problems, self.notes = [], []
         os.makedirs(folder)
         self.env = {"PATH": os.environ["PATH"], "HOME": folder, "RUN_ONCE_HISTORY": engine.history, "TZ": "UTC",
                     "LC_ALL": "C.UTF-8", **TRACE}

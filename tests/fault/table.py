@@ -7,8 +7,8 @@ VERDICTS = ("succeeded", "failed", "killed", "unknown", "not_started", "refused"
 
 
 class Entry:
-    def __init__(self, index, job, verdict, problems):
-        self.index, self.job, self.verdict, self.problems = index, job, verdict, problems
+    def __init__(self, index, job, verdict, problems, notes=()):
+        self.index, self.job, self.verdict, self.problems, self.notes = index, job, verdict, problems, notes
         self.struck = sum(1 for f in job.faults if f.step)
 
 
@@ -44,6 +44,9 @@ def report(done, seed, left, seconds):
     beside = sum(1 for e in done if not e.job.faults)
     print(f"\n{faults} faults in {len(done) - beside} jobs, {beside} more under way when an engine ended; "
           f"{seconds:.0f} s; FAULT_SEED={seed}")
+    for e in done:
+        for n in e.notes:
+            print(f"noted: {seed}:{e.index}: {n}")
     for e in bad:
         print(f"FAILED: tests/fault/run --only {seed}:{e.index}  [{e.job}] {'; '.join(map(str, e.job.faults))}: {e.verdict}")
         for p in e.problems:
