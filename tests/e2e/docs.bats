@@ -132,7 +132,7 @@ all_options() { { "$RUN_ONCE" help man | tr -d '\\' | grep -oE -- '--[a-z][a-z-]
 @test "README and docs: every option and command that they name is there" {
   local word page
   all_options >known
-  for page in "$README" "$PROJECT"/docs/*.md "$PROJECT"/CHANGELOG.md; do
+  for page in "$README" "$PROJECT"/docs/*.md "$PROJECT"/docs/session.txt "$PROJECT"/CHANGELOG.md; do
     [[ -e $page ]] || continue
     # Options of run-once stand in code; those of other programs are not looked at.
     for word in $(grep -oE 'run-once [^`|#]*' "$page" | sed 's/ -- .*//' | grep -oE -- '(^| )--[a-z][a-z-]+' | sort -u); do
@@ -158,4 +158,49 @@ all_options() { { "$RUN_ONCE" help man | tr -d '\\' | grep -oE -- '--[a-z][a-z-]
   TAG=7 once task
   status_is 0
   out_has migrate
+}
+
+@test "guarantees: every test and file that the page names is there" {
+  local page=$PROJECT/docs/guarantees.md cited file name n=0
+  while read -r cited; do
+    n=$((n + 1)) file=$PROJECT/${cited%%: *} name=${cited#*: }
+    [[ -e $file ]] || { echo "no file: $cited"; missing=1; continue; }
+    [[ $cited == *': '* ]] || continue
+    case $file in
+      *.bats) grep -qF "@test \"$name\" {" "$file" ;;
+      *) grep -qE "cmocka_unit_test[a-z_]*\($name[,)]" "$file" ;;
+    esac || { echo "no test: $cited"; missing=1; }
+  done < <(grep -oE '`tests/[^`]+`' "$page" | tr -d '`')
+  ((n > 100)) || { echo "only $n tests are named"; missing=1; }
+  # A name that was broken over two lines would not be looked at.
+  if grep -nE '^[^`]*(`[^`]*`[^`]*)*`[^`]*$' "$page"; then missing=1; fi
+  for cited in $(grep -oE '`(base|cli|data|io|job|net|release|runtime)/[^` ]*`' "$page" | tr -d '`' | sort -u); do
+    [[ -e $PROJECT/src/$cited ]] || { echo "no file: src/$cited"; missing=1; }
+  done
+  [[ -z ${missing-} ]]
+}
+
+@test "the map: every file and folder that src/README.md names is there" {
+  local word
+  for word in $(grep -oE '(base|cli|data|io|job|net|release|runtime|docker|scripts|tests)/[A-Za-z0-9_./-]*[a-z]' "$PROJECT/src/README.md" | sort -u); do
+    [[ $word != *NAME* ]] || continue
+    [[ -e $PROJECT/src/$word || -e $PROJECT/$word || -e $PROJECT/src/$word.c || -e $PROJECT/src/runtime/$word ]] || { echo "no $word"; missing=1; }
+  done
+  [[ -z ${missing-} ]]
+}
+
+@test "dependencies: what the program is linked with is on the page" {
+  local library
+  for library in $(readelf -d "$RUN_ONCE" | sed -n 's/.*NEEDED.*\[lib\([a-z]*\).*/\1/p'); do
+    [[ $library == c ]] || grep -qi -- "$library" "$PROJECT/docs/dependencies.md" || { echo "not named: $library"; missing=1; }
+  done
+  [[ -z ${missing-} ]]
+}
+
+@test "the recorded session: no path of the machine it was made on, and the ends it is there to show" {
+  local session=$PROJECT/docs/session.txt line
+  ! grep -nE '/(tmp|work|build|home)/' "$session" "${session%.txt}.svg"
+  for line in 'status 3, stdout: 4 orders before' 'status 121' 'it ended with status 0' 'status 122' 'status 7' '$ run-once history verify' 'whole: '; do
+    grep -qF -- "$line" "$session" || { echo "not in the session: $line"; return 1; }
+  done
 }
