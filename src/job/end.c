@@ -5,6 +5,7 @@
 #include "job/guardian.h"
 #include "job/once.h"
 #include "job/owed.h"
+#include "job/settle.h"
 #include "job/state.h"
 #include <signal.h>
 #include <stdlib.h>
@@ -118,7 +119,7 @@ bool job_keeps(const struct job *j) {
 /* A kept container does not hold its lock: the lock is the name. */
 static void keep(struct job *j) {
   struct error err = ERROR_INIT;
-  CLEANUP_FREE char *name = xprintf("run-once.%s", j->o->id);
+  CLEANUP_FREE char *name = xprintf("%s%s", j->keep_anyway ? KEPT_PREFIX : "run-once.", j->o->id);
   if (strcmp(name, j->name) && j->rt->ops->rename(j->rt, j->cid, name, &err))
     job_say(j, "kept container %s still holds its lock: %s", j->name, err.text);
   job_say(j, "container %s is kept; remove it with: run-once jobs rm %s", name, j->o->id);
@@ -230,22 +231,35 @@ static void undo(struct job *j) {
   struct error err = ERROR_INIT;
   job_streams_close(j);
   if (!job_remove(j, &err)) return;
-  if (err.kind == ERR_CONFLICT) { /* it runs after all */
-    job_signal(j, 9);
-    err = (struct error)ERROR_INIT;
-    if (!j->rt->ops->remove(j->rt, j->cid, true, &err)) {
-      j->o->removed = true;
-      return;
-    }
-  }
-  job_say(j, "removing container %s failed: %s; it is removed by the next 'run-once jobs prune'", j->name,
-          err.text);
+  if (err.kind == ERR_CONFLICT)
+    j->began_after_all = true;
+  else
+    job_say(j, "removing container %s failed: %s; it is removed by the next 'run-once jobs prune'", j->name,
+            err.text);
+}
+
+/* The engine refused the start, and yet it runs: an end of its own is owed, not "never began". */
+static void end_after_all(struct job *j) {
+  struct error err = ERROR_INIT;
+  job_say(j, "the engine refused the start, but the command runs: it is stopped");
+  ledger_word(j->ledger, WORD_STARTED);
+  j->ev.start_acked = true;
+  j->started_at = j->last_output = clock_ms();
+  j->unattended = j->stream_ended = true;
+  if (j->rt->ops->wait_begin(j->rt, j->cid, false, &j->wait, &err)) trace(TRACE_JOB, "%s", err.text);
+  job_stop(j);
+  job_run_phase(j);
+  job_conclude(j);
 }
 
 void job_abandon(struct job *j, const struct error *why) {
   struct error err = ERROR_INIT;
   j->cleaning = true;
   undo(j);
+  if (j->began_after_all) {
+    end_after_all(j);
+    return;
+  }
   bool freed = (j->cid && !j->o->removed) || once_release(j, &err);
   if (!freed)
     job_say(

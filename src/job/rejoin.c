@@ -161,6 +161,7 @@ int rejoin_begin(struct job *j, bool running) {
   rejoin_free(j);
   j->stream_ended = j->stream_cut = false;
   if (j->unattended) {
+    if (running) job_watch_idle(j);
     j->stream_ended = true;
     return 0;
   }

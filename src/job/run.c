@@ -135,7 +135,7 @@ static int64_t act_times(struct job *j) {
     atomic_store(&j->ledger->last_output, now);
   }
   int64_t run_at = r->timeout ? j->started_at + r->timeout : 0;
-  int64_t idle_at = r->idle_timeout ? j->last_output + r->idle_timeout : 0;
+  int64_t idle_at = r->idle_timeout && !j->blind ? j->last_output + r->idle_timeout : 0;
   if (run_at && now >= run_at)
     deadline(j, DEADLINE_RUN, "--timeout", r->timeout);
   else if (idle_at && now >= idle_at)

@@ -39,6 +39,7 @@ static bool of_this_machine(const struct job_info *i) {
 
 /* Kept on purpose, until its time is over: label run-once.keep = milliseconds. */
 static bool kept(struct runtime *rt, const struct job_info *i) {
+  if (i->name && !strncmp(i->name, KEPT_PREFIX, strlen(KEPT_PREFIX))) return true;
   const char *keep = json_string_value(json_object_get(i->labels, "run-once.keep"));
   return keep && terminal(&i->state) && age_ms(rt, i->state.finished_at) < atoll(keep);
 }

@@ -6,6 +6,9 @@
 #include "job/job.h"
 #include "runtime/runtime.h"
 
+/* A container that is the last copy of its output is kept under this name, until `jobs rm`. */
+#define KEPT_PREFIX "run-once.kept."
+
 struct job;
 /* Is there anything on this engine that we may settle? The guardian then does it, after our own end. */
 bool settle_wanted(struct job *j);

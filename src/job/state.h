@@ -62,12 +62,14 @@ struct job {
     JOIN_PLAIN
   } join; /* how the log is read, see rejoin.c */
   int64_t join_at[2];
-  bool unattended;    /* the guardian's: no stream is read, wait alone tells */
-  bool keep_anyway;   /* its output could not be spooled: the container is its last copy */
-  int64_t stay_until; /* clock_ms(): a terminal's command without a caller is stopped then; 0 none */
-  int64_t lock_until; /* clock_ms(): --lock-wait ends; 0 not begun */
-  bool create_doubt;  /* create may be on the engine, and is not found */
-  bool unconfirmed;   /* killed, and no end was told */
+  bool unattended;      /* the guardian's: no stream is read, wait alone tells */
+  bool began_after_all; /* a start that the engine refused, and that ran */
+  bool blind;           /* the guardian does not see output: idle time cannot be told */
+  bool keep_anyway;     /* its output could not be spooled: the container is its last copy */
+  int64_t stay_until;   /* clock_ms(): a terminal's command without a caller is stopped then; 0 none */
+  int64_t lock_until;   /* clock_ms(): --lock-wait ends; 0 not begun */
+  bool create_doubt;    /* create may be on the engine, and is not found */
+  bool unconfirmed;     /* killed, and no end was told */
   bool died, destroyed, watch_lost, seen_start;
   int64_t died_at; /* clock_ms() of the first event that says so */
   int64_t last_event_ns;
@@ -119,6 +121,8 @@ void job_streams_close(struct job *j);
 /* signals of ours: interrupt.c */
 bool job_has_terminal(void);
 void job_on_signal(void *data, int signo);
+/* takeover.c: the guardian reads the stream to see whether it is idle; again after contact was lost. */
+void job_watch_idle(struct job *j);
 enum error_kind job_interrupted(void *data, struct error *err);
 /* end.c */
 void job_take_state(struct job *j, const struct container_state *st); /* evidence, if it is an end */

@@ -56,26 +56,27 @@ static bool give_key_back(struct job *j) {
   return true;
 }
 
-/* Bytes of the log are the only sign of life without the attached stream. */
+/* Without a launcher the guardian reads the stream to see whether it is idle (a log driver may not be
+ * readable). */
 static void on_output(void *data, int fd, const char *p, size_t n) {
   (void)fd, (void)p, (void)n;
   ((struct job *)data)->last_output = clock_ms();
 }
 static void on_end(void *data, const struct error *err) {
-  (void)data, (void)err;
+  (void)err;
+  ((struct job *)data)->blind = true; /* ended, or contact is lost: then it is read again after that */
 }
 static void on_writable(void *data) {
   (void)data;
 }
 
-static void watch_idle(struct job *j) {
+void job_watch_idle(struct job *j) {
   static const struct stream_handlers calls = {on_output, on_end, on_writable};
   struct error err = ERROR_INIT;
   if (!j->req->idle_timeout) return;
-  j->last_output = atomic_load(&j->ledger->last_output);
-  int64_t since = j->rt->ops->clock_ns(j->rt);
-  if (j->rt->ops->logs(j->rt, j->cid, j->ledger->tty, true, since, &calls, j, &j->stream, &err))
-    trace(TRACE_JOB, "idle time cannot be told: %s", err.text);
+  j->last_output = clock_ms();
+  j->blind = j->rt->ops->attach(j->rt, j->cid, j->ledger->tty, false, &calls, j, &j->stream, &err) != 0;
+  if (j->blind) trace(TRACE_JOB, "idle time cannot be told: %s", err.text);
 }
 
 static bool half_fed(const struct job *j) {
@@ -102,7 +103,9 @@ static void follow(struct job *j) {
   j->last_output = now;
   if (j->rt->ops->wait_begin(j->rt, j->cid, false, &j->wait, &err))
     trace(TRACE_JOB, "following: %s", err.text); /* the run phase regains contact */
-  watch_idle(j);
+  int64_t last = atomic_load(&j->ledger->last_output);
+  job_watch_idle(j);
+  if (last) j->last_output = last;
   bool stop = j->req->disconnect_stop || half_fed(j);
   if (stop && !atomic_load(&j->ledger->handed_over)) {
     if (j->ledger->tty)
@@ -120,6 +123,7 @@ static int spool(struct job *j) {
                         j->req->keep_for, &err))
       return 0;
     trace(TRACE_JOB, "spool: %s", err.text);
+    if (err.http_status == 501) return 0; /* a log driver that keeps nothing readable: nor does the container */
     if (!job_out_of_contact(&err) || clock_ms() >= until || job_reach(j, until)) return -1;
   }
 }

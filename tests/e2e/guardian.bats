@@ -272,6 +272,16 @@ settled() { recorded "$1" && gone "$1"; }
   nothing_left 5
 }
 
+@test "--idle-timeout is held when the launcher is dead, also where no log can be read" {
+  start_job --log-driver none --idle-timeout 2 --stop-grace 1 -- sh -c 'for i in 1 2 3 4 5 6; do echo $i; sleep 0.6; done; exec sleep 100'
+  id=$(job_id)
+  kill_launcher
+  within 20 settled "$id"
+  is "$(field "$id" verdict) $(field "$id" cause)" 'killed deadline_idle'
+  ran=$(($(date -d "$(field "$id" finished_at)" +%s%3N) - $(date -d "$(field "$id" started_at)" +%s%3N)))
+  ((ran > 5000)) # not before the last line and two seconds
+}
+
 @test "--idle-timeout is held when the launcher is dead; output counts as life" {
   start_job --idle-timeout 2 --stop-grace 1 -- sh -c 'for i in 1 2 3 4 5 6; do echo $i; sleep 0.6; done; exec sleep 100'
   id=$(job_id)
