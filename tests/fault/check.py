@@ -86,7 +86,7 @@ class Judge:
             if verdict == "unknown" and final not in (None, "unknown") and "guardian" not in run.hit and not run.late_settled:
                 self.wrong(f"the guardian left the result file at unknown, the history says {final}")
             return
-        if self.job.kind == "detach" and run.status == 0:
+        if (self.job.kind == "detach" and run.status == 0) or run.status == STATUS_OF["unknown"]:
             return  # the guardian goes on and completes the result
         if not self.result:
             self.wrong(f"no result file, exit status {run.status}")

@@ -12,16 +12,17 @@ class Entry:
         self.struck = sum(1 for f in job.faults if f.step)
 
 
-def grid(title, rows, columns, count):
-    """A table of counts, zeros as dots, with sums; empty columns left out."""
-    columns = [c for c in columns if any(count(r, c) for r in rows)]
+def grid(title, rows, columns, count, sums=True):
+    """A table of counts, zeros as dots; with sums also of each row; columns without any are left out."""
+    columns = [c for c in columns if not sums or any(count(r, c) for r in rows)]
     wide = max([len(title)] + [len(r) for r in rows]) + 1
-    lines = [title.ljust(wide) + "".join(c.rjust(max(len(c), 3) + 1) for c in columns) + "   all"]
-    for r in rows:
-        cells = [count(r, c) for c in columns]
-        lines.append(r.ljust(wide) + "".join(str(n or ".").rjust(max(len(c), 3) + 1) for n, c in zip(cells, columns)) + str(sum(cells)).rjust(6))
-    sums = [sum(count(r, c) for r in rows) for c in columns]
-    lines.append("all".ljust(wide) + "".join(str(n or ".").rjust(max(len(c), 3) + 1) for n, c in zip(sums, columns)) + str(sum(sums)).rjust(6))
+
+    def line(name, cells):
+        text = name.ljust(wide) + "".join(str(n or ".").rjust(max(len(c), 3) + 1) for n, c in zip(cells, columns))
+        return text + (str(sum(cells)).rjust(6) if sums else "")
+    lines = [title.ljust(wide) + "".join(c.rjust(max(len(c), 3) + 1) for c in columns) + ("   all" if sums else "")]
+    lines += [line(r, [count(r, c) for c in columns]) for r in rows]
+    lines.append(line("all", [sum(count(r, c) for r in rows) for c in columns]))
     return "\n".join(lines)
 
 
