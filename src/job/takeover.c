@@ -123,7 +123,8 @@ static int spool(struct job *j) {
                         j->req->keep_for, &err))
       return 0;
     trace(TRACE_JOB, "spool: %s", err.text);
-    if (err.http_status == 501) return 0; /* a log driver that keeps nothing readable: nor does the container */
+    if (err.http_status == 501)
+      return 0; /* a log driver that keeps nothing readable: nor does the container */
     if (!job_out_of_contact(&err) || clock_ms() >= until || job_reach(j, until)) return -1;
   }
 }

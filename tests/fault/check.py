@@ -105,7 +105,8 @@ class Judge:
             if "launcher" not in run.hit and run.status == 0 and run.text("out") != f"{self.result.get('id')}\n":
                 self.wrong("--detach printed something else than the id")
             return
-        record = self.result if "launcher" not in run.hit else {}
+        # One that gave up says that it does not know; what comes later goes into the spool.
+        record = self.result if "launcher" not in run.hit and run.status != STATUS_OF["unknown"] else {}
         gap = record.get("output", {}).get("gap")
         for fd, got in ((1, run.text("out")), (2, self.own_stderr())):
             truth = job.output(fd)
@@ -119,11 +120,11 @@ class Judge:
 
     def spooled(self):
         """Output that its caller did not get is there for `jobs logs`."""
-        lost = self.job.kind == "detach" or "launcher" in self.run.hit
+        lost = self.job.kind == "detach" or "launcher" in self.run.hit or self.run.status == STATUS_OF["unknown"]
         if not lost or not self.outcome or self.outcome["verdict"] not in ("succeeded", "failed") or self.engine_ended:
             return
         status, out, err = self.run.aside("jobs", "logs", self.outcome["id"])
-        if "launcher" in self.run.hit and status and self.run.text("out") == self.job.output(1):
+        if self.job.kind != "detach" and status and self.run.text("out") == self.job.output(1):
             return  # all of it was delivered before the end
         if status or out != self.job.output(1) or err != self.job.output(2):
             self.wrong(f"jobs logs: status {status}, {len(out)} of {len(self.job.output(1))} bytes: {err[:120]}")
