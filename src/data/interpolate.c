@@ -100,7 +100,7 @@ static int expand_dollar(struct run *r, const char *s, size_t n, int depth, size
   *ret_used = 1;
   if (!r->how->bare_names) return put(r, "$", 1);
   size_t length = name_length(s + 1, n - 1);
-  if (!length) return bad(r);
+  if (!length) return put(r, "$", 1); /* "5$", "$-": Compose lets it stand */
   *ret_used = length + 1;
   CLEANUP_FREE char *name = xstrndup(s + 1, length);
   return put_plain(r, name, r->how->lookup(r->how->data, name));

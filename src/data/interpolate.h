@@ -1,6 +1,6 @@
 /* The Compose specification's ${} forms (spec 12-interpolation): ${V} ${V:-d} ${V-d} ${V:?e} ${V?e} ${V:+r}
- * ${V+r}, nested in defaults. `$$` gives `$`. With bare_names also $V (env files); without (release file)
- * $NAME stays. */
+ * ${V+r}, nested in defaults. `$$` gives `$`. With bare_names also $V (env files,
+ * Compose files), and a dollar that begins nothing stays; without (release file) $NAME stays. */
 #ifndef DATA_INTERPOLATE_H
 #define DATA_INTERPOLATE_H
 #include "base/error.h"

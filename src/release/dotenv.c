@@ -19,8 +19,9 @@ static int remember(void *data, const char *name, const char *value, int line, s
   size_t i;
   if (!value) return 0; /* a name alone: the caller's, which comes first anyway */
   if (name_index_get(&d->index, name, &i)) {
+    char *copy = xstrdup(value); /* it may be the very text that goes */
     free(d->values.v[i]);
-    d->values.v[i] = xstrdup(value);
+    d->values.v[i] = copy;
     return 0;
   }
   strv_add(&d->names, name);

@@ -26,6 +26,7 @@ struct compose {
   const char *service; /* the chosen one */
   char *dir;           /* absolute: of the project */
   char *project;       /* its name */
+  bool named;          /* by COMPOSE_PROJECT_NAME: no file changes it */
   struct dotenv *env;  /* the caller's environment, .env */
   struct compose_file **files;
   size_t n_files;

@@ -59,6 +59,8 @@ static int check_tag(const struct yaml *y, bool pair, struct error *err) {
                           y->tag);
 }
 
+#define UNSET_SAID 100 /* names of variables; nobody reads more, and each is searched for */
+
 struct walk {
   struct compose *c;
   struct interpolation how;
@@ -82,7 +84,7 @@ static int expand(struct walk *w, struct yaml *y, const char *path) {
   free(y->text);
   y->text = text;
   y->plain = false;
-  if (unset && !strv_has(&w->c->unset, unset)) {
+  if (unset && w->c->unset.n < UNSET_SAID && !strv_has(&w->c->unset, unset)) {
     strv_add(&w->c->unset, unset);
     strv_take(w->c->notes,
               xprintf("%s:%d: %s: the variable %s is not set, empty is used", y->file, y->line, path, unset));

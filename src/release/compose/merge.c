@@ -24,15 +24,16 @@ static void settle(struct yaml *y) {
   }
 }
 
-static void merge_maps(struct yaml *into, struct yaml *over);
+static void merge_maps(struct yaml *into, struct yaml *over, bool nulls);
 
-/* Value over the one at into->pairs[i]; taken over. */
-static void merge_value(struct yaml *into, size_t i, struct yaml *value) {
+/* Value over the one at into->pairs[i]; taken over. nulls: one is a value (a variable of the caller), not
+ * nothing. */
+static void merge_value(struct yaml *into, size_t i, struct yaml *value, bool nulls) {
   struct yaml *was = into->pairs[i].value;
-  if (value->kind == YAML_NULL && !value->tag && was->kind != YAML_NULL) {
+  if (value->kind == YAML_NULL && !value->tag && !nulls) {
     yaml_tree_free(value);
   } else if (was->kind == YAML_MAP && value->kind == YAML_MAP && !value->tag) {
-    merge_maps(was, value);
+    merge_maps(was, value, nulls);
   } else if (was->kind == YAML_LIST && value->kind == YAML_LIST && !value->tag) {
     for (size_t j = 0; j < value->n; j++) {
       settle(value->items[j]);
@@ -47,7 +48,7 @@ static void merge_value(struct yaml *into, size_t i, struct yaml *value) {
   }
 }
 
-static void merge_maps(struct yaml *into, struct yaml *over) {
+static void merge_maps(struct yaml *into, struct yaml *over, bool nulls) {
   struct name_index index = {0};
   for (size_t i = 0; i < into->n; i++) name_index_put(&index, into->pairs[i].key, i);
   struct strv reset = {0};
@@ -60,7 +61,7 @@ static void merge_maps(struct yaml *into, struct yaml *over) {
       strv_add(&reset, key);
       yaml_tree_free(value);
     } else if (name_index_get(&index, key, &at)) {
-      merge_value(into, at, value);
+      merge_value(into, at, value, nulls);
     } else {
       settle(value);
       tree_add(into, key, line, value);
@@ -139,12 +140,15 @@ static bool is_list_rule(enum merge rule) {
 static int map_of_list(enum merge rule, const struct yaml *list, const char *key, struct yaml **ret,
                        struct error *err) {
   struct yaml *map = tree_new(YAML_MAP, NULL, list);
+  struct name_index index = {0};
+  size_t at;
   map->tag = xstrdup(list->tag);
   for (size_t i = 0; i < list->n; i++) {
     const struct yaml *item = list->items[i];
     const char *text = compose_text(item);
     if (!text || !*text || *text == '=') {
       yaml_tree_free(map);
+      name_index_done(&index);
       return compose_complain(item, key, err, "expected %s, found %s",
                               rule == MERGE_PAIRS ? "NAME=VALUE" : "a name",
                               text ? "an empty name" : yaml_kind_name(item->kind));
@@ -152,11 +156,15 @@ static int map_of_list(enum merge rule, const struct yaml *list, const char *key
     const char *equals = rule == MERGE_PAIRS ? strchr(text, '=') : NULL;
     CLEANUP_FREE char *name = equals ? xstrndup(text, (size_t)(equals - text)) : xstrdup(text);
     struct yaml *value = tree_new(equals ? YAML_STRING : YAML_NULL, equals ? equals + 1 : "", item);
-    struct yaml *one = tree_new(YAML_MAP, NULL, item);
-    tree_put(one, name, item->line, value);
-    if (rule == MERGE_PAIRS && tree_get(map, name)) tree_remove(map, name);
-    merge_maps(map, one);
+    if (name_index_get(&index, name, &at)) { /* the later one */
+      yaml_tree_free(map->pairs[at].value);
+      map->pairs[at].value = value;
+    } else {
+      tree_add(map, name, item->line, value);
+      name_index_put(&index, map->pairs[map->n - 1].key, map->n - 1);
+    }
   }
+  name_index_done(&index);
   *ret = map;
   return 0;
 }
@@ -224,7 +232,10 @@ static int merge_key(struct yaml *into, const char *key, int line, struct yaml *
     for (size_t i = 0; i < into->n; i++)
       if (into->pairs[i].value == was) {
         if (value->kind != YAML_NULL) into->pairs[i].line = line;
-        merge_value(into, i, value);
+        if (value->kind == YAML_NULL)
+          yaml_tree_free(value);
+        else
+          merge_value(into, i, value, rule == MERGE_PAIRS);
         break;
       }
   }
@@ -289,7 +300,7 @@ int merge_model(struct yaml *into, struct yaml *over, const char *service, struc
     rc = merge_services(was, tree_take(over, i), service, err);
   }
   if (rc == 0)
-    merge_maps(into, over);
+    merge_maps(into, over, false);
   else
     yaml_tree_free(over);
   return rc;

@@ -5,13 +5,26 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* A number is what YAML read (01777 is 1023 by now); the release file's reader wants it as people write
+ * modes. */
+static void write_mode(struct yaml *volume) {
+  struct yaml *mode = tree_get(tree_get(volume, "tmpfs"), "mode");
+  int64_t number;
+  if (!mode || mode->kind != YAML_INT || parse_int(mode->text, 0, 07777, &number)) return;
+  free(mode->text);
+  mode->text = xprintf("%o", (unsigned)number);
+}
+
 /* One item by the rules of the release file into a scratch, then the volume's name on the engine. */
 static int read_volume(struct reading *in, const struct key *k, const struct yaml *one, struct error *err) {
   struct settings scratch;
   struct reading inner = *in;
   settings_init(&scratch);
   inner.settings = &scratch;
-  int rc = read_volumes(&inner, k, one, err);
+  struct yaml *copy = tree_copy(one);
+  write_mode(copy->items[0]);
+  int rc = read_volumes(&inner, k, copy, err);
+  yaml_tree_free(copy);
   for (size_t i = 0; i < scratch.n_mounts && rc == 0; i++) {
     struct mount_setting m = scratch.mounts[i];
     CLEANUP_FREE char *name = NULL;

@@ -106,10 +106,9 @@ static struct dotenv *project_env(const char *dir, struct error *err) {
   return NULL;
 }
 
-/* "My Shop" -> "myshop" */
-static char *name_of_folder(const char *dir) {
-  const char *slash = strrchr(dir, '/');
-  char *name = xstrdup(slash ? slash + 1 : dir), *to = name;
+/* "_My Shop" -> "myshop" */
+static char *normal_name(const char *text) {
+  char *name = xstrdup(text), *to = name;
   for (const char *from = name; *from; from++) {
     char c = (char)tolower((unsigned char)*from);
     bool letter = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
@@ -158,22 +157,25 @@ static char *name_ahead(struct compose *c, const char *path) {
 
 static int name_project(struct compose *c, const struct strv *files, struct error *err) {
   const char *given = dotenv_lookup(c->env, "COMPOSE_PROJECT_NAME");
-  if (given && *given) return set_project(c, given, err);
+  c->named = given && *given;
+  if (c->named) return set_project(c, given, err);
   for (size_t i = files->n; i-- > 0;) {
     CLEANUP_FREE char *path = absolute_path(NULL, files->v[i]), *name = name_ahead(c, path);
-    if (name && is_project_name(name)) return set_project(c, name, err);
+    CLEANUP_FREE char *normal = name ? normal_name(name) : NULL;
+    if (normal && *normal) return set_project(c, normal, err);
   }
-  CLEANUP_FREE char *name = name_of_folder(c->dir);
+  const char *slash = strrchr(c->dir, '/');
+  CLEANUP_FREE char *name = normal_name(slash ? slash + 1 : c->dir);
   if (is_project_name(name)) return set_project(c, name, err);
   return 0; /* only a fault when no file names it */
 }
 
-/* The parsed name: wins over the folder's. */
+/* name: as it was parsed goes over the folder's name; the caller's and .env's go over both. */
 static int settle_name(struct compose *c, struct error *err) {
-  const char *given = getenv("COMPOSE_PROJECT_NAME"), *name = compose_text(yaml_get(c->model, "name"));
-  if ((!given || !*given) && name && *name && (!c->project || strcmp(c->project, name) != 0)) {
-    const char *set = dotenv_lookup(c->env, "COMPOSE_PROJECT_NAME");
-    if (!set || (c->project && !strcmp(set, c->project))) return set_project(c, name, err);
+  const char *text = compose_text(yaml_get(c->model, "name"));
+  if (!c->named && text && *text) {
+    CLEANUP_FREE char *name = normal_name(text);
+    return set_project(c, name, err);
   }
   return c->project ? 0 : set_project(c, "", err);
 }

@@ -114,7 +114,7 @@ static int read_device(struct reading *in, const char *where, const struct yaml 
     }
   }
   json_t *capabilities = json_object_get(device, "capabilities");
-  if (gpu && !json_array_size(capabilities)) json_array_append_new(capabilities, json_string("gpu"));
+  if (gpu) json_array_append_new(capabilities, json_string("gpu"));
   if (!counted) json_object_set_new(device, "count", json_integer(-1));
   json_t *all = json_object_get(in->settings->extra, "device_requests");
   if (!all) json_object_set_new(in->settings->extra, "device_requests", all = json_array());

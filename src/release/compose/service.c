@@ -73,9 +73,10 @@ int read_service_environment(struct reading *in, const struct key *k, const stru
 struct env_file {
   struct reading *in;
   const char *shown;
+  struct settings set; /* by this file */
 };
 
-/* ${} in a file sees what the files before it set, then the project's variables. */
+/* ${} in a file sees what the files before it set, then the project's variables, then what stands above. */
 static const char *lookup(void *data, const char *name) {
   const struct env_file *f = data;
   const char *value = settings_env_value(f->in->settings, name);
@@ -88,14 +89,14 @@ static int add_variable(void *data, const char *name, const char *value, int lin
   if (!value) value = lookup(data, name);
   if (!value) return 0;
   CLEANUP_FREE char *origin = xprintf("env_file %s:%d", f->shown, line);
-  settings_env_of_source(f->in->settings, name, value, origin);
+  settings_env_of_source(&f->set, name, value, origin);
   return 0;
 }
 
 static int read_env_of(struct reading *in, const struct yaml *item, const char *name, bool required, bool raw,
                        struct error *err) {
   CLEANUP_FREE char *path = compose_path(in->compose, item, name);
-  struct env_file f = {in, name};
+  struct env_file f = {.in = in, .shown = name};
   struct buf text;
   if (!file_exists(path)) {
     if (!required) return 0;
@@ -104,8 +105,12 @@ static int read_env_of(struct reading *in, const struct yaml *item, const char *
   }
   if (compose_read(path, item, &text, err)) return -1;
   const char *data = text.data ? text.data : "";
+  settings_init(&f.set);
   int rc = raw ? envfile_docker_text(path, data, text.len, add_variable, &f, err)
                : envfile_compose_text(path, data, text.len, lookup, &f, add_variable, &f, err);
+  for (size_t i = 0; i < f.set.n_env && rc == 0; i++)
+    settings_env_of_source(in->settings, f.set.env[i].name, f.set.env[i].value, f.set.env[i].origin);
+  settings_done(&f.set);
   buf_done(&text);
   return rc;
 }
