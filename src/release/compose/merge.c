@@ -61,6 +61,7 @@ static void merge_maps(struct yaml *into, struct yaml *over, bool nulls) {
       strv_add(&reset, key);
       yaml_tree_free(value);
     } else if (name_index_get(&index, key, &at)) {
+      if (value->kind != YAML_NULL || nulls) into->pairs[at].line = line;
       merge_value(into, at, value, nulls);
     } else {
       settle(value);
