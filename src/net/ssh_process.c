@@ -13,11 +13,12 @@
 #define END_MS 1000
 
 /* Between fork and exec, where libcurl may have threads: nothing but system calls. Says errno on `report`. */
-static void child(char *const argv[], int io, int log, int report) {
+static void child(char *const argv[], int io, int log, int report, pid_t parent) {
   int null = open("/dev/null", O_RDWR), no;
   sigset_t none;
   setsid();
   process_end_with_parent();
+  if (getppid() != parent) _exit(127); /* it ended before it could be told of */
   for (int s = 1; s < 32; s++) signal(s, SIG_DFL);
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, NULL);
@@ -46,8 +47,8 @@ int ssh_spawn(char *const argv[], int io, int log, pid_t *ret, struct error *err
   CLEANUP_FD int writing = high(p[1]);
   CLEANUP_FD int log_high = fcntl(log, F_DUPFD_CLOEXEC, 10);
   CLEANUP_FD int io_high = io < 0 ? -1 : fcntl(io, F_DUPFD_CLOEXEC, 10);
-  pid_t pid = fork();
-  if (!pid) child(argv, io_high, log_high, writing);
+  pid_t self = getpid(), pid = fork();
+  if (!pid) child(argv, io_high, log_high, writing, self);
   fd_close(&writing);
   if (pid < 0) return error_set(err, ERR_SYSTEM, "starting ssh failed: %s", strerror(errno));
   ssize_t n;
