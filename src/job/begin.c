@@ -23,6 +23,7 @@ static void replace(char **to, char *s) {
 static void adopt(struct job *j) {
   struct prepared *p = &j->prepared;
   struct outcome *o = j->o;
+  replace(&o->runtime_kind, copy(j->rt->ops->info(j->rt)->kind));
   replace(&o->release_name, copy(p->release_name));
   replace(&o->image, copy(p->image));
   replace(&o->image_id, copy(p->image_id));

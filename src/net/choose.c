@@ -67,7 +67,7 @@ static int from_host(const char *host, const char *why, struct endpoint *ret, st
 /* The first socket that exists. One that cannot even be looked at (a folder closed to us, as root's Podman
  * has it) does not count as existing; one that exists and does not answer is an error later, never skipped.
  */
-static int from_first_socket(struct endpoint *ret, struct error *err) {
+static int from_first_socket(bool podman, struct endpoint *ret, struct error *err) {
   const char *run = env("XDG_RUNTIME_DIR");
   char *paths[] = {
       xstrdup("/var/run/docker.sock"),
@@ -78,23 +78,28 @@ static int from_first_socket(struct endpoint *ret, struct error *err) {
   const char *found = NULL;
   int r;
   struct stat st;
-  for (size_t i = 0; i < ARRAY_LEN(paths) && !found; i++)
+  for (size_t i = podman ? 2 : 0; i < ARRAY_LEN(paths) && !found; i++)
     if (paths[i] && !stat(paths[i], &st)) found = paths[i];
   if (found) {
     CLEANUP_FREE char *host = xprintf("unix://%s", found);
     r = endpoint_parse(host, "first socket", ret, err);
   } else
-    r = error_set(err, ERR_UNREACHABLE,
-                  "no engine found: neither /var/run/docker.sock nor /run/podman/podman.sock nor one in "
-                  "XDG_RUNTIME_DIR exists; name one with --host, --context or DOCKER_HOST");
+    r = podman ? error_set(err, ERR_UNREACHABLE,
+                           "no Podman found: neither /run/podman/podman.sock nor "
+                           "$XDG_RUNTIME_DIR/podman/podman.sock exists; start one with: podman system "
+                           "service --time=0 unix:///run/podman/podman.sock, or name one with --host")
+               : error_set(
+                     err, ERR_UNREACHABLE,
+                     "no engine found: neither /var/run/docker.sock nor /run/podman/podman.sock nor one in "
+                     "XDG_RUNTIME_DIR exists; name one with --host, --context or DOCKER_HOST");
   for (size_t i = 0; i < ARRAY_LEN(paths); i++) free(paths[i]);
   return r;
 }
 
 /* What docker calls the context "default". */
-static int from_default(const char *why, struct endpoint *ret, struct error *err) {
+static int from_default(const char *why, bool podman, struct endpoint *ret, struct error *err) {
   const char *host = env("DOCKER_HOST");
-  int r = host ? from_host(host, why ? why : "DOCKER_HOST", ret, err) : from_first_socket(ret, err);
+  int r = host ? from_host(host, why ? why : "DOCKER_HOST", ret, err) : from_first_socket(podman, ret, err);
   if (!r && why) {
     free(ret->why);
     ret->why = xstrdup(why);
@@ -102,15 +107,16 @@ static int from_default(const char *why, struct endpoint *ret, struct error *err
   return r;
 }
 
-static int from_context(const char *name, const char *source, struct endpoint *ret, struct error *err) {
+static int from_context(const char *name, const char *source, bool podman, struct endpoint *ret,
+                        struct error *err) {
   CLEANUP_FREE char *why = xprintf("context %s (%s)", name, source);
   CLEANUP_FREE char *dir = docker_config_dir();
-  if (!strcmp(name, "default")) return from_default(why, ret, err);
+  if (!strcmp(name, "default")) return from_default(why, podman, ret, err);
   return context_endpoint(dir, name, why, ret, err);
 }
 
 /* The release file's context may not contradict the environment: two people would mean two engines. */
-static int from_release(const char *name, struct endpoint *ret, struct error *err) {
+static int from_release(const char *name, bool podman, struct endpoint *ret, struct error *err) {
   const char *host = env("DOCKER_HOST"), *context = env("DOCKER_CONTEXT");
   struct endpoint ep, other;
   if (context && strcmp(context, name))
@@ -118,7 +124,7 @@ static int from_release(const char *name, struct endpoint *ret, struct error *er
                      "context '%s' of the release file failed: DOCKER_CONTEXT says '%s'; unset one, or "
                      "decide with --context",
                      name, context);
-  if (from_context(name, "release file", &ep, err)) return -1;
+  if (from_context(name, "release file", podman, &ep, err)) return -1;
   if (!host || !strcmp(name, "default")) {
     *ret = ep;
     return 0;
@@ -169,12 +175,13 @@ int endpoint_choose(const struct endpoint_choice *c, struct endpoint *ret, struc
   if (c->host && c->context)
     return error_set(err, ERR_USAGE, "--host and --context: only one of them can be given");
   if (c->host) return from_host(c->host, "--host", ret, err);
-  if (c->context) return from_context(c->context, "--context", ret, err);
-  if (c->release_context) return from_release(c->release_context, ret, err);
-  if (env("DOCKER_HOST")) return from_default(NULL, ret, err);
-  if (env("DOCKER_CONTEXT")) return from_context(env("DOCKER_CONTEXT"), "DOCKER_CONTEXT", ret, err);
+  if (c->context) return from_context(c->context, "--context", c->podman, ret, err);
+  if (c->release_context) return from_release(c->release_context, c->podman, ret, err);
+  if (env("DOCKER_HOST")) return from_default(NULL, c->podman, ret, err);
+  if (env("DOCKER_CONTEXT"))
+    return from_context(env("DOCKER_CONTEXT"), "DOCKER_CONTEXT", c->podman, ret, err);
   if (current_context(&current, err)) return -1;
   if (current && *current && strcmp(current, "default"))
-    return from_context(current, "currentContext of config.json", ret, err);
-  return from_default(NULL, ret, err);
+    return from_context(current, "currentContext of config.json", c->podman, ret, err);
+  return from_default(NULL, c->podman, ret, err);
 }

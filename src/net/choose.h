@@ -10,6 +10,7 @@
 struct endpoint_choice {
   const char *host, *context;  /* options; NULL: not given */
   const char *release_context; /* context: of the release file */
+  bool podman;                 /* --runtime podman: of the sockets only Podman's */
 };
 int endpoint_choose(const struct endpoint_choice *c, struct endpoint *ret, struct error *err);
 /* $DOCKER_CONFIG or ~/.docker; for free(). */

@@ -22,7 +22,7 @@
 struct runtime;
 
 struct runtime_info {
-  const char *kind;     /* "docker" */
+  const char *kind;     /* "docker" or "podman": by what answered, once connected */
   const char *endpoint; /* text of the endpoint */
   char version[64];     /* engine's own: "20.10.24" */
   char api[16];         /* negotiated: "1.41" */
@@ -98,6 +98,7 @@ void stream_free(struct stream *s); /* NULL is fine */
 
 /* Events of one container (told by the engine from before start). Callbacks. */
 enum runtime_event {
+  EVENT_CREATE,
   EVENT_START,
   EVENT_KILL,
   EVENT_STOP,
@@ -206,7 +207,7 @@ struct runtime {
   const struct runtime_ops *ops;
 };
 
-/* kind "docker". The client is made, nothing is sent yet. */
+/* kind "docker" (which takes Podman too) or "podman". The client is made, nothing is sent yet. */
 int runtime_open(const char *kind, struct loop *loop, const struct endpoint *ep, struct runtime **ret,
                  struct error *err);
 #endif

@@ -41,7 +41,7 @@ two' err 'three
   is "$(result output.stdout_bytes) $(result output.stderr_bytes)" '6 1'
   is "$(result removed)" true
   is "$(result release.image_id)" "$(docker image inspect -f '{{.Id}}' run-once-test)"
-  is "$(result runtime.kind)" docker
+  is "$(result runtime.kind)" "${RUN_ONCE_TEST_KIND:-docker}"
   is "$(history_count intent) $(history_count outcome)" '1 1'
   is "$(intent id)" "$(result id)"
   is "$(outcome hash)" "$(result record_hash)"

@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/trace.h"
 #include "runtime/docker/ops.h"
+#include "runtime/docker/podman.h"
 #include "runtime/docker/stream.h"
 #include <string.h>
 
@@ -27,10 +28,11 @@ static const struct upgrade_handlers handlers = {
 int docker_attach(struct runtime *rt, const char *id, bool tty, bool input, const struct stream_handlers *h,
                   void *data, struct stream **ret, struct error *err) {
   struct docker *d = (struct docker *)rt;
-  CLEANUP_FREE char *keys = http_escape(NOBODY_TYPES);
-  CLEANUP_FREE char *rest =
-      xprintf("/containers/%s/attach?stream=1&stdout=1&stderr=1%s%s%s", id, input ? "&stdin=1" : "",
-              tty && input ? "&detachKeys=" : "", tty && input ? keys : "");
+  /* Podman looks for them in every input, and takes none for an answer. */
+  CLEANUP_FREE char *keys = http_escape(d->podman ? "" : NOBODY_TYPES);
+  bool ask = input && (tty || d->podman);
+  CLEANUP_FREE char *rest = xprintf("/containers/%s/attach?stream=1&stdout=1&stderr=1%s%s%s", id,
+                                    input ? "&stdin=1" : "", ask ? "&detachKeys=" : "", ask ? keys : "");
   CLEANUP_FREE char *path = docker_path(d, rest);
   int64_t begun = clock_ms();
   struct stream *s = stream_new(d, tty, h, data);
@@ -39,6 +41,7 @@ int docker_attach(struct runtime *rt, const char *id, bool tty, bool input, cons
         (long long)(clock_ms() - begun));
   if (rc < 0) {
     stream_free(s);
+    if (d->podman) podman_fault(err); /* attaching prepares the container: a missing command shows here */
     return error_prefix(err, "attach failed");
   }
   *ret = s;

@@ -42,8 +42,12 @@ int docker_claim(struct runtime *rt, const char *key_hash, json_t *labels, json_
   struct http_response r;
   if (docker_call((struct docker *)rt, "POST", "/volumes/create", body, false, CALL_MS, &r, err) < 0)
     return error_prefix(err, what);
-  int rc = volume_labels(&r, 201, what, ret_labels, err);
+  struct error fault = ERROR_INIT;
+  int rc = volume_labels(&r, 201, what, ret_labels, &fault);
   http_response_done(&r);
+  /* Podman looks and makes in two steps: who lost between them is told so, and then asks. */
+  if (rc < 0 && fault.kind == ERR_CONFLICT) return docker_claim_read(rt, key_hash, ret_labels, err);
+  if (rc < 0 && err) *err = fault;
   return rc;
 }
 

@@ -18,6 +18,7 @@ struct facts {
   const json_t *late;      /* files to copy, as in private_parts; may be NULL */
   const char *unread;      /* a Compose file of the source that this machine cannot read; NULL: none */
   int api_minor;
+  bool podman;
 };
 
 /* The work in progress, shared by the parts. Borrowed from the prepared. */

@@ -1,6 +1,7 @@
 #include "base/alloc.h"
 #include "data/json.h"
 #include "runtime/docker/clone.h"
+#include "runtime/docker/podman.h"
 #include <inttypes.h>
 #include <string.h>
 
@@ -81,7 +82,8 @@ void clone_host(struct clone *c) {
   json_object_set_new(c->host, "RestartPolicy",
                       json_pack("{s:s, s:i}", "Name", "no", "MaximumRetryCount", 0));
   json_object_set_new(c->host, "AutoRemove", json_false());
-  json_object_set_new(c->host, "LogConfig", log_config(c->s));
+  json_object_set_new(c->host, "LogConfig",
+                      c->f->podman ? podman_log_config(c->s->log_driver, c->s->log_max) : log_config(c->s));
   if (c->s->tty && c->s->rows > 0 && c->s->cols > 0)
     json_object_set_new(c->host, "ConsoleSize", json_pack("[i, i]", c->s->rows, c->s->cols));
   const char *name = json_str(c->f->source, "Name");

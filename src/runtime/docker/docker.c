@@ -6,6 +6,7 @@
 #include "base/trace.h"
 #include "data/json.h"
 #include "runtime/docker/ops.h"
+#include "runtime/docker/podman.h"
 #include "runtime/registry.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -113,6 +114,7 @@ int docker_fault(const struct http_response *r, const char *what, struct error *
                                                                 : ERR_ENGINE;
   error_set(err, kind, "%s: %s", what, words);
   if (err) err->http_status = r->status;
+  if (podman_answered(r)) podman_fault(err);
   return -1;
 }
 
@@ -150,6 +152,7 @@ static int negotiate(struct docker *d, const struct http_response *r, struct err
   CLEANUP_FREE char *api = http_header(r, "API-Version");
   int major = 0, minor = 0;
   if (!api || sscanf(api, "%d.%d", &major, &minor) != 2) return not_an_engine(d, r, err);
+  if (podman_note(d, r, err) < 0) return -1;
   if (major < 1 || (major == 1 && minor < API_OLDEST))
     return error_set(
         err, ERR_ENGINE,
@@ -164,6 +167,7 @@ static int negotiate(struct docker *d, const struct http_response *r, struct err
 /* Only after contact was lost does it matter whether containers outlive the engine. */
 static int look_live_restore(struct docker *d, struct error *err) {
   CLEANUP_JSON json_t *info = NULL;
+  if (d->podman) return 0;
   if (docker_json_as(d, "/info", "asking the engine for its settings failed", &info, err) < 0) return -1;
   d->info.live_restore = json_is(info, "LiveRestoreEnabled");
   return 0;

@@ -18,6 +18,8 @@ struct docker {
       clock_offset_ns; /* the engine's Date less our wall clock, of the last answer; 0: unknown or equal */
   bool clock_known;
   bool connected_before; /* a second connect() looks whether containers outlive the engine */
+  bool podman;           /* by its answers; podman.h has all that differs */
+  bool want_podman;      /* --runtime podman: Docker is refused */
 };
 
 /* One request to /v1.N + path. body NULL: none. changes: sent at most once (net/http.h). timeout_ms 0: none.

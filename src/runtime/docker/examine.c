@@ -48,7 +48,9 @@ static void examine_info(struct docker *d, const json_t *info, struct strv *fact
   fact(facts, "cgroups", cgroup);
   fact(facts, "default log driver", json_str(info, "LoggingDriver"));
   fact(facts, "live-restore",
-       json_is(info, "LiveRestoreEnabled") ? "on" : "off: a restart of the engine ends running jobs");
+       d->podman                             ? "not needed: containers do not hang on Podman's service"
+       : json_is(info, "LiveRestoreEnabled") ? "on"
+                                             : "off: a restart of the engine ends running jobs");
   examine_limits(info, findings);
   examine_clock(d, facts, findings);
   size_t i;
@@ -81,7 +83,7 @@ int docker_examine(struct runtime *rt, struct strv *ret_facts, struct strv *ret_
   struct docker *d = (struct docker *)rt;
   CLEANUP_JSON json_t *info = NULL;
   if (docker_json_as(d, "/info", "asking the engine for its settings failed", &info, err) < 0) return -1;
-  d->info.live_restore = json_is(info, "LiveRestoreEnabled");
+  d->info.live_restore = d->podman || json_is(info, "LiveRestoreEnabled");
   examine_info(d, info, ret_facts, ret_findings);
   return examine_permission(d, ret_facts, ret_findings, err);
 }

@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/trace.h"
+#include "runtime/docker/podman.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -57,7 +58,9 @@ static int await_head(struct follow *f, const struct follow_request *req, struct
     return error_prefix(err, "%s", req->what);
   }
   struct http_response r = {.status = f->status, .body = f->words};
-  return docker_fault(&r, req->what, err);
+  docker_fault(&r, req->what, err);
+  if (f->d->podman) podman_fault(err); /* r has no headers to tell it by */
+  return -1;
 }
 
 int follow_begin(struct follow *f, struct docker *d, const struct follow_request *req,

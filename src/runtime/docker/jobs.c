@@ -3,6 +3,7 @@
 #include "base/alloc.h"
 #include "data/json.h"
 #include "runtime/docker/ops.h"
+#include "runtime/docker/podman.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -80,7 +81,7 @@ static int inspect_job(struct docker *d, const char *id, struct job_info *ret, s
 int docker_jobs(struct runtime *rt, bool ended_only, job_skip *skip, struct job_list *ret,
                 struct error *err) {
   struct docker *d = (struct docker *)rt;
-  CLEANUP_FREE char *filters = http_escape(ended_only ? ENDED : ALL);
+  CLEANUP_FREE char *filters = http_escape(!ended_only ? ALL : d->podman ? podman_ended : ENDED);
   CLEANUP_FREE char *path = xprintf("/containers/json?all=1&filters=%s", filters);
   CLEANUP_JSON json_t *list = NULL;
   struct job_list jobs = {0};

@@ -5,6 +5,7 @@
 #include "runtime/docker/docker.h"
 #include "runtime/docker/image.h"
 #include "runtime/docker/late.h"
+#include "runtime/docker/podman.h"
 #include "runtime/docker/references.h"
 #include "runtime/docker/source.h"
 #include <stdlib.h>
@@ -50,8 +51,13 @@ int docker_prepare(struct runtime *rt, const struct settings *s, struct prepared
                           .renewed = f.renewed,
                           .late = f.late,
                           .unread = f.unread,
-                          .api_minor = d->api_minor};
+                          .api_minor = d->api_minor,
+                          .podman = d->podman};
     rc = clone_build(s, &facts, &made, err);
+    if (rc == 0 && d->podman && podman_check(made.request, err) < 0) {
+      prepared_done(&made);
+      rc = -1;
+    }
     if (rc == 0) {
       for (size_t i = 0; i < made.notes.n; i++) strv_add(&notes, made.notes.v[i]);
       strv_done(&made.notes);
