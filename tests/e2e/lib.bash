@@ -39,6 +39,7 @@ setup() {
   export RUN_ONCE
   HOST=${RUN_ONCE_TEST_HOST:-unix://$RUN_ONCE_TEST_ENGINE/docker.sock}
   export DOCKER_HOST=$HOST
+  for v in $(compgen -e | grep '^RUN_ONCE_TEST_'); do export -n "${v?}"; done # doctor calls them misspelt options
   export HOME=$BATS_TEST_TMPDIR/home XDG_STATE_HOME=$BATS_TEST_TMPDIR/state XDG_RUNTIME_DIR=$BATS_TEST_TMPDIR/runtime
   export RUN_ONCE_HISTORY=$BATS_TEST_TMPDIR/history/history.jsonl LC_ALL=C.UTF-8 TZ=UTC
   WORK=$BATS_TEST_TMPDIR/work
