@@ -40,10 +40,10 @@ int release_task(struct release *r, const char *name, const struct task **ret, s
 /* Lays file-wide settings, then the task's (may be NULL), over s. Reads env_file. With a task also argv,
  * task, tty and open_stdin. from: goes to s->source, image: to s->image (alone: source stays SOURCE_NONE). */
 int release_settings(const struct release *r, const struct task *t, struct settings *s, struct error *err);
-/* compose/: the service of s->source (SOURCE_COMPOSE_FILE; "file:PATH#SERVICE") as the ground on which the other
- * settings are laid: called before release_settings(), on settings that are new but for their source. PATH is a
- * file, several with ',' between, or a folder: what docker compose takes there (COMPOSE_FILE, else compose.yaml
- * and its override). ERR_CONFIG, ERR_USAGE; lines for stderr go to s->notes. */
+/* compose/: the service of s->source (SOURCE_COMPOSE_FILE; "file:PATH#SERVICE") as the ground on which the
+ * other settings are laid: called before release_settings(), on settings that are new but for their source.
+ * PATH is a file, several with ',' between, or a folder: what docker compose takes there (COMPOSE_FILE, else
+ * compose.yaml and its override). ERR_CONFIG, ERR_USAGE; lines for stderr go to s->notes. */
 int compose_settings(struct settings *s, struct error *err);
 /* -v/--volume SRC:DST[:opts] by docker's rules, shared by file and command line. */
 int mount_parse(const char *text, const char *dir, const char *origin, struct settings *s, struct error *err);
