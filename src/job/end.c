@@ -188,9 +188,10 @@ static void gather(struct job *j) {
   if (j->input) atomic_store(&l->input_sent, input_sent(j->input));
   j->ev.memory_limit = l->memory_limit;
   j->ev.input_forwarded = l->input_forwarded;
-  j->ev.input_complete = atomic_load(&l->input_complete) && !j->input_lost;
+  j->ev.input_complete = atomic_load(&l->input_complete) && !j->input_lost && !j->input_doubt;
   j->ev.input_sent = atomic_load(&l->input_sent);
-  j->ev.input_cut = j->input_lost || (j->unattended && l->input_forwarded && !j->ev.input_complete);
+  j->ev.input_cut =
+      j->input_lost || j->input_doubt || (j->unattended && l->input_forwarded && !j->ev.input_complete);
   if (!j->ev.deadline) j->ev.deadline = (enum deadline)atomic_load(&l->deadline_fired);
   if (atomic_load(&l->our_stop)) j->ev.our_stop = true;
   if (!j->output) return;

@@ -73,6 +73,13 @@ static void note_refusal(struct owed *o) {
   o->f.contact_over = true;
 }
 
+/* An engine that died in the middle of a start has forgotten it, and tells "created": that it knows of no
+ * start proves something only if it still knows of the create. */
+static bool never_started(struct owed *o) {
+  struct memory m = remember(o->rt, o->loop, o->job_id);
+  return !m.start && (m.create || o->f.word < WORD_STARTING);
+}
+
 /* Removal without force, by id. A running container refuses it, and a start in flight finds nothing any more.
  * One that ran and ended since we looked is removed as well: the engine's memory tells, and then it is no
  * fence. */
@@ -80,7 +87,7 @@ static void take_away(struct owed *o, bool fence) {
   error_clear(&o->fault);
   if (!o->rt->ops->remove(o->rt, o->cid, false, &o->fault)) {
     o->f.seen = SEEN_ABSENT;
-    if (fence) o->f.fenced = !remember(o->rt, o->loop, o->job_id).start;
+    if (fence) o->f.fenced = never_started(o);
   } else {
     o->f.seen = o->fault.kind == ERR_CONFLICT ? SEEN_NOTHING : SEEN_NO_CONTACT;
     if (o->fault.kind != ERR_CONFLICT) note_contact(o);

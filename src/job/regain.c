@@ -4,6 +4,7 @@
 #include "job/state.h"
 #include <signal.h>
 
+#define ARRIVES_MS 1000 /* input that was sent then has arrived: nobody between holds it back for longer */
 #define BACKOFF_FIRST_MS 100
 #define BACKOFF_MAX_MS 5000
 #define REPLAY_STEP_MS 100
@@ -14,8 +15,19 @@ static void pause_ms(struct job *j, int64_t ms) {
     loop_step(j->loop, (int)(end - now));
 }
 
+void job_doubt_input(struct job *j) {
+  j->input_doubt = true;
+  atomic_store(&j->ledger->input_complete, false);
+}
+
 /* Input that was cut cannot be resumed: a half-fed command must not count as done, and must not go on. */
 static void cut_input(struct job *j) {
+  bool answered = j->last_output > j->input_done_at; /* something came over the same connection since */
+  if (j->input_done_at && !answered && !j->input_doubt && clock_ms() - j->input_done_at < ARRIVES_MS) {
+    job_say(j, "the end of the input may not have arrived: the command is stopped");
+    job_doubt_input(j);
+    j->input_lost = true;
+  }
   if (!j->input || input_complete(j->input)) return;
   job_say(j, "input was cut after %lld bytes: the command is stopped", (long long)input_sent(j->input));
   atomic_store(&j->ledger->input_sent, input_sent(j->input));

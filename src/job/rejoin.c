@@ -104,7 +104,10 @@ static void on_output(void *data, int fd, const char *p, size_t n) {
   if (k && j->join == JOIN_EXACT) stream_hash_add(t->hash, p, k);
   t->left -= (int64_t)k;
   if (k && !t->left && j->join == JOIN_EXACT && stream_hash_value(t->hash) != t->want) again(j, JOIN_MEASURE);
-  if (j->join != JOIN_MEASURE && n > k) output_put(j->output, fd, p + k, n - k);
+  if (j->join == JOIN_MEASURE || n == k) return;
+  /* There was more: what closed the stream was not the end of the command, and took input along with it. */
+  if (j->closed_early && j->input_done_at) job_doubt_input(j);
+  output_put(j->output, fd, p + k, n - k);
 }
 
 /* A log that was followed across a rotation has lost what was not read yet (experiments.md, H): read once

@@ -2,11 +2,14 @@
 #include "base/clock.h"
 #include "job/state.h"
 
-#define REPLAY_MS 300 /* remembered events come right behind the head */
+#define REPLAY_MAX_MS 1000 /* of an engine that is slow to tell, or has forgotten */
+#define BEHIND_MS 100      /* what came after the create */
+#define REPLAY_MS 300      /* remembered events come right behind the head */
 
 static void on_event(void *data, enum runtime_event e, int signo, int64_t time_ns) {
   struct memory *m = data;
   (void)time_ns;
+  if (e == EVENT_CREATE) m->create = true;
   if (e == EVENT_START) m->start = true;
   if (e == EVENT_KILL && signo == JOB_STOP_NOTICE)
     m->asked = true;
@@ -22,8 +25,16 @@ struct memory remember(struct runtime *rt, struct loop *loop, const char *job_id
   struct error err = ERROR_INIT;
   struct event_watch *w = NULL;
   if (rt->ops->watch(rt, job_id, &calls, &m, &w, &err)) return m;
-  for (int64_t end = clock_ms() + REPLAY_MS, now; (now = clock_ms()) < end;)
+  int64_t begun = clock_ms(), told = 0;
+  for (;;) {
+    int64_t now = clock_ms();
+    if (m.create && !told) told = now;
+    int64_t end = !told                                  ? begun + REPLAY_MAX_MS
+                  : told + BEHIND_MS > begun + REPLAY_MS ? told + BEHIND_MS
+                                                         : begun + REPLAY_MS;
+    if (now >= end) break;
     loop_step(loop, (int)(end - now));
+  }
   event_watch_free(w);
   return m;
 }

@@ -5,6 +5,7 @@
 #include "runtime/runtime.h"
 
 struct memory {
+  bool create;      /* all of it, then: an engine that was restarted since has forgotten this too */
   bool start, kill; /* a start; a kill or stop by anybody */
   bool asked;       /* `jobs stop` asked for it */
   int signal;       /* of the last kill */

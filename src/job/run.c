@@ -16,8 +16,9 @@
 #define EVENTS_MS                                                                                            \
   300 /* events come over a connection of their own: a kill may be told a moment after the end it caused */
 #define EARLY_MS 20
-#define SILENT_MS 2000 /* output ended, but nobody says that the container did */
-#define CHECK_MS 15000 /* a suspended machine wakes up within that of a deadline that has passed */
+#define LONG_BEFORE_MS 200 /* no delay of an engine that tells both */
+#define SILENT_MS 2000     /* output ended, but nobody says that the container did */
+#define CHECK_MS 15000     /* a suspended machine wakes up within that of a deadline that has passed */
 
 static void earlier(int64_t *due, int64_t at) {
   if (at && (!*due || at < *due)) *due = at;
@@ -198,6 +199,9 @@ static bool closed_early(struct job *j) {
   int64_t at = j->died ? j->died_at : clock_ms();
   if (j->unattended || j->rejoin || j->req->settings->tty || at - j->stream_ended_at <= EARLY_MS)
     return false;
+  j->closed_early = true;
+  bool long_before = at - j->stream_ended_at > LONG_BEFORE_MS;
+  if (long_before && j->stream_ended_at - j->input_done_at < LONG_BEFORE_MS) job_doubt_input(j);
   trace(TRACE_JOB, "output ended %lld ms before the command", (long long)(at - j->stream_ended_at));
   stream_free(j->stream);
   j->stream = NULL;

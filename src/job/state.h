@@ -54,7 +54,11 @@ struct job {
   bool stream_ended, stream_cut;
   int64_t stream_ended_at; /* clock_ms() */
   bool end_seen;           /* the state was terminal; output may still be coming */
-  bool input_lost;         /* input was cut: the command is stopped when contact is there */
+  bool input_doubt; /* its end was sent, and the connection broke so soon behind that it may not have arrived
+                     */
+  int64_t input_done_at; /* clock_ms(): the end of the input was sent */
+  bool closed_early;     /* output ended before the command did, see run.c */
+  bool input_lost;       /* input was cut: the command is stopped when contact is there */
   enum join {
     JOIN_EXACT,
     JOIN_VERIFY,
@@ -109,6 +113,8 @@ void job_stop(struct job *j); /* stop signal now, KILL after the grace */
 void job_signal(struct job *j, int signo);
 /* regain.c: after a cut, re-reads the state and joins the streams; -1: given up. */
 int job_regain(struct job *j);
+/* The end of the input may not have arrived: never a success. */
+void job_doubt_input(struct job *j);
 /* For what is owed at the end: waits for contact until then; -1: there is none. */
 int job_reach(struct job *j, int64_t until);
 bool job_out_of_contact(const struct error *err); /* it may go better in a moment */

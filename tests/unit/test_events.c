@@ -30,8 +30,8 @@ static const char example[] =
 
 static void any_split(void **state) {
   (void)state;
-  CLEANUP_FREE char *expected = xprintf("%d:0:1700000000000000005 %d:15:7000000000 %d:0:8000000000 ",
-                                        EVENT_START, EVENT_KILL, EVENT_DIE);
+  CLEANUP_FREE char *expected = xprintf("%d:0:1 %d:0:1700000000000000005 %d:15:7000000000 %d:0:8000000000 ",
+                                        EVENT_CREATE, EVENT_START, EVENT_KILL, EVENT_DIE);
   for (size_t i = 0; i < sizeof example; i++) {
     struct jsonstream rows;
     struct buf text;

@@ -8,9 +8,9 @@ static const struct {
   const char *action;
   enum runtime_event event;
 } known[] = {
-    {"start", EVENT_START}, {"kill", EVENT_KILL},       {"stop", EVENT_STOP},   {"oom", EVENT_OOM},
-    {"die", EVENT_DIE},     {"destroy", EVENT_DESTROY}, {"pause", EVENT_PAUSE}, {"restart", EVENT_RESTART},
-    {"died", EVENT_DIE},    {"remove", EVENT_DESTROY}, /* Podman's words */
+    {"create", EVENT_CREATE},   {"start", EVENT_START}, {"kill", EVENT_KILL},       {"stop", EVENT_STOP},
+    {"oom", EVENT_OOM},         {"die", EVENT_DIE},     {"destroy", EVENT_DESTROY}, {"pause", EVENT_PAUSE},
+    {"restart", EVENT_RESTART}, {"died", EVENT_DIE},    {"remove", EVENT_DESTROY}, /* Podman's words */
 };
 
 static int64_t event_time(const json_t *o) {
