@@ -172,7 +172,7 @@ static void other_kinds_of_sources(void **state) {
   refuses(&b, ERR_USAGE,
           "service/web failed: the docker runtime of this version does not have this kind of source; it "
           "knows image/, "
-          "container/ and compose/");
+          "container/, compose/ and file:");
   source_done(&b.s.source);
   assert_int_equal(source_parse("deployment/web", &b.s.source, &b.err), 0);
   refuses(&b, ERR_USAGE,
