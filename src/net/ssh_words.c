@@ -34,9 +34,10 @@ static const struct {
     {"open failed", ERR_UNREACHABLE, NULL, NULL},
 };
 
-/* Some lines begin with "ssh: ", which is said already. */
+/* Some lines begin with "ssh: ", which is said already, and end with a full stop. */
 static char *without_name(const char *line, size_t n) {
   size_t skip = n > 5 && !memcmp(line, "ssh: ", 5) ? 5 : 0;
+  if (n > skip && line[n - 1] == '.') n--;
   return xstrndup(line + skip, n - skip);
 }
 

@@ -201,6 +201,12 @@ static void tell_end(struct upgrade *u, CURLcode rc, int os) {
   if (u->h.on_end) u->h.on_end(u->data, err.kind ? &err : NULL);
 }
 
+/* A Unix socket to libcurl, a host to people. */
+static bool tunnelled(const struct upgrade *u) {
+  const struct endpoint *ep = http_client_endpoint(u->client);
+  return ep->scheme == ENDPOINT_UNIX && ep->host;
+}
+
 /* Raw recv() is right on a plain socket and saves libcurl's work; TLS has to go through libcurl. */
 static CURLcode receive(struct upgrade *u, size_t *ret_n, int *ret_os) {
   ssize_t n;
@@ -209,6 +215,8 @@ static CURLcode receive(struct upgrade *u, size_t *ret_n, int *ret_os) {
   *ret_n = n > 0 ? (size_t)n : 0;
   if (n >= 0) return CURLE_OK;
   if (errno == EAGAIN || errno == EINTR) return CURLE_AGAIN;
+  /* ssh ends without having read all of ours: the other end wants no more. What it wrote was read before. */
+  if (errno == ECONNRESET && tunnelled(u)) return CURLE_OK;
   *ret_os = errno;
   return CURLE_RECV_ERROR;
 }

@@ -67,7 +67,7 @@ static void faults_in_words(void **state) {
        "old key)",
        255 << 8, ERR_PERMISSION},
       {"Welcome!\nme@host: Permission denied (publickey).\n",
-       "me@host: Permission denied (publickey).; ssh cannot ask for a password here: 'ssh -p 2222 me@host "
+       "me@host: Permission denied (publickey); ssh cannot ask for a password here: 'ssh -p 2222 me@host "
        "true' "
        "must work without one (a key, ssh-add, ~/.ssh/config)",
        255 << 8, ERR_PERMISSION},
