@@ -76,3 +76,14 @@ compared() {
   is "$(jq -r '[.dropped[].what | select(test("VIRTUAL_HOST|ports|dependency on db"))] | length' "$OUT")" 3
   nothing_left
 }
+
+@test "compose file: network_mode service: is the network of that service's running container" {
+  printf 'name: shop\nservices:\n  web: {image: run-once-test, network_mode: "service:db"}\n  db: {image: d}\n' >compose.yaml
+  once run --from file:compose.yaml#web -- probe line x
+  status_is 125
+  err_has "service 'db' of project 'shop' has no running container on this engine"
+  source_container shop-db-1 --label com.docker.compose.project=shop --label com.docker.compose.service=db --label com.docker.compose.oneoff=False --
+  once run --from file:compose.yaml#web --keep always --result "$RESULT" -- probe line x
+  status_is 0
+  is "$(docker inspect -f '{{.HostConfig.NetworkMode}}' "$(result target.id)")" "container:$(docker inspect -f '{{.Id}}' shop-db-1)"
+}
