@@ -7,7 +7,8 @@
 #define LIMIT_ERROR_BODY (64u << 10)  /* an engine's words for a fault */
 #define LIMIT_HEADERS (256u << 10)    /* of one answer */
 #define LIMIT_RELEASE_FILE (8u << 20) /* 1,000 tasks take 0.2 MB */
-#define LIMIT_COMPOSE_FILES 200        /* of one project, by include and extends; a cycle that hides ends too */
+#define LIMIT_COMPOSE_FILES 200   /* of one project, by include and extends; a cycle that hides ends too */
+#define LIMIT_COMPOSE_EXTENDS 200 /* one upon the other: each is a call deeper */
 #define LIMIT_YAML_DEPTH 64
 #define LIMIT_YAML_NODES 1000000 /* aliases count as often as they are used: no bombs */
 #define LIMIT_YAML_ANCHORS 10000 /* searched one by one */

@@ -144,6 +144,19 @@ static void too_many_files(void **state) {
   assert_non_null(strstr(err.text, "more than 200 files in one project"));
 }
 
+/* Each is a call deeper: a long chain must not end the stack. */
+static void too_many_extensions(void **state) {
+  (void)state;
+  struct buf text;
+  buf_init(&text, 1 << 24);
+  buf_puts(&text, "services:\n  web: {extends: s0}\n");
+  for (int i = 0; i < 50000; i++) buf_printf(&text, "  s%d: {extends: s%d}\n", i, i + 1);
+  write_file("compose.yaml", text.data);
+  buf_done(&text);
+  assert_int_equal(resolve("file:compose.yaml#web"), -1);
+  assert_non_null(strstr(err.text, "more than 200 services that extend each other"));
+}
+
 static void limits_are_the_ground(void **state) {
   (void)state;
   gives(WEB "    mem_limit: 1g\n    cpus: 1.5\n    memswap_limit: 2g\n");
@@ -168,6 +181,7 @@ int main(void) {
       cmocka_unit_test(nothing_dropped_in_silence),
       cmocka_unit_test(cycles_and_tricks),
       cmocka_unit_test(too_many_files),
+      cmocka_unit_test(too_many_extensions),
       cmocka_unit_test(limits_are_the_ground),
   };
   settings_init(&s);

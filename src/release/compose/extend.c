@@ -1,5 +1,6 @@
 /* extends: a service that begins as a copy of another one, of the same file or of another. */
 #include "base/alloc.h"
+#include "base/limits.h"
 #include "release/compose/compose.h"
 #include <stdlib.h>
 #include <string.h>
@@ -92,6 +93,9 @@ static int resolve(struct compose *c, struct yaml *root, const char *name, const
   CLEANUP_FREE char *id = xprintf("%s/%s#%s", file->dir, base_name ? base_name + 1 : service->file, name);
   if (strv_has(&c->extending, id))
     return compose_complain(at, "extends", err, "service '%s' extends itself in the end", name);
+  if (c->extending.n == LIMIT_COMPOSE_EXTENDS)
+    return compose_complain(at, "extends", err, "more than %d services that extend each other",
+                            LIMIT_COMPOSE_EXTENDS);
   strv_add(&c->extending, id);
   int rc = extended(c, root, service, env, ret, err);
   free(c->extending.v[--c->extending.n]);
