@@ -34,8 +34,16 @@ int job_attach(struct job *j, struct error *err) {
   return j->rt->ops->attach(j->rt, j->cid, s->tty, s->open_stdin, &stream_calls, j, &j->stream, err);
 }
 
+/* Podman does not tell which signal it was: then it is one of ours as long as one is under way. */
+static int which_of_ours(const struct job *j) {
+  for (int signo = 1; signo < 65; signo++)
+    if (j->ours[signo] > 0) return signo;
+  return 0;
+}
+
 /* A kill that we did not send is somebody else's, whatever the exit status is then. */
 static void note_kill(struct job *j, int signo) {
+  if (!signo) signo = which_of_ours(j);
   if (signo > 0 && signo < 65 && j->ours[signo] > 0) {
     j->ours[signo]--;
     return;

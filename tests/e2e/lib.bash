@@ -13,6 +13,7 @@
 #   start_job [OPTION...] -- ARG..., end_job   the same in the background, once its container runs; then its $status
 #   make_image REF CHANGE...   the test image with a Dockerfile's ENV, LABEL, USER, ... lines, under that name
 #   helpers+=($!)            a process of the test that is ended with it
+#   on_podman                whether the engine is Podman (RUN_ONCE_TEST_KIND says so)
 #   nothing_left [SECONDS]   no container in any state, volume or network that was not there when the test began, or
 #                            was made by `source_container`, `make_volume`, `make_network`
 bats_require_minimum_version 1.5.0
@@ -31,6 +32,7 @@ engine_up() {
 }
 
 setup_file() { engine_up; }
+on_podman() { [[ ${RUN_ONCE_TEST_KIND-} == podman ]]; }
 
 setup() {
   # Nothing of the caller's configuration.
@@ -73,7 +75,7 @@ on_engine() {
   {
     docker ps -aq --no-trunc | sed 's/^/container /'
     docker volume ls -q | sed 's/^/volume /'
-    docker network ls -q --no-trunc --filter type=custom | sed 's/^/network /'
+    docker network ls -q --no-trunc $(on_podman || echo --filter type=custom) | sed 's/^/network /'
   } | sort
 }
 left_over() { comm -13 <(sort "$BATS_TEST_TMPDIR/baseline" "$MADE" | uniq) <(on_engine); }

@@ -160,7 +160,9 @@ static int await_removal(struct docker *d, const char *id, struct error *err) {
 /* By id a second try cannot hit anything else: it may be sent again. */
 int docker_remove(struct runtime *rt, const char *id, bool force, struct error *err) {
   struct error fault = ERROR_INIT;
-  const char *rest = force ? "?v=1&force=1" : "?v=1";
+  /* Podman asks politely first, for as long as its stop takes. */
+  bool podman = ((struct docker *)rt)->podman;
+  const char *rest = !force ? "?v=1" : podman ? "?v=1&force=1&timeout=0" : "?v=1&force=1";
   if (act((struct docker *)rt, "DELETE", id, rest, false, CALL_MS, "removal failed", &fault) == 0) return 0;
   if (fault.kind == ERR_MISSING) return 0;
   if (fault.kind == ERR_CONFLICT && strstr(fault.text, "already in progress"))

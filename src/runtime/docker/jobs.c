@@ -44,7 +44,8 @@ static void add_words(const json_t *words, struct strv *ret) {
   }
 }
 
-static void read_job(const json_t *inspect, struct job_info *ret) {
+/* image: made by id, it is told by id; Podman would tell one of its names. */
+static void read_job(const json_t *inspect, bool podman, struct job_info *ret) {
   const char *name = json_str(inspect, "Name");
   json_t *labels = own_labels(inspect);
   *ret = (struct job_info){.id = label(labels, "run-once.id"),
@@ -57,7 +58,7 @@ static void read_job(const json_t *inspect, struct job_info *ret) {
                            .host = label(labels, "run-once.host"),
                            .reason = label(labels, "run-once.reason"),
                            .deadline = label(labels, "run-once.deadline"),
-                           .image = xstrdup(json_str(inspect, "Config.Image")),
+                           .image = xstrdup(json_str(inspect, podman ? "Image" : "Config.Image")),
                            .command = shown_command(inspect),
                            .created = xstrdup(json_str(inspect, "Created")),
                            .tty = json_is(inspect, "Config.Tty"),
@@ -74,7 +75,7 @@ static int inspect_job(struct docker *d, const char *id, struct job_info *ret, s
   CLEANUP_FREE char *what = xprintf("looking at container %s failed", id);
   CLEANUP_JSON json_t *inspect = NULL;
   if (docker_json_as(d, path, what, &inspect, err) < 0) return -1;
-  read_job(inspect, ret);
+  read_job(inspect, d->podman, ret);
   return 0;
 }
 

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define DOCKER_STOP_TIMEOUT 10
+
 /* "dead" is no word of Podman's, and attach has made a container initialized that never ran. */
 const char podman_ended[] =
     "{\"label\":[\"run-once.id\"],\"status\":[\"created\",\"initialized\",\"exited\",\"stopped\"]}";
@@ -69,7 +71,7 @@ json_t *podman_log_config(const char *driver, int64_t max) {
   return json_pack("{s:s, s:o}", "Type", driver, "Config", options);
 }
 
-int podman_check(const json_t *request, struct error *err) {
+int podman_adjust(json_t *request, struct error *err) {
   static const char *const drivers[] = {"k8s-file", "json-file", "journald", "none", "passthrough"};
   const char *driver = json_str(request, "HostConfig.LogConfig.Type");
   for (size_t i = 0; driver && i < ARRAY_LEN(drivers); i++)
@@ -83,6 +85,9 @@ int podman_check(const json_t *request, struct error *err) {
   if (json_array_size(json_at(request, "HostConfig.Links")))
     return error_set(err, ERR_CONFIG,
                      "links failed: Podman has none; containers of one network reach each other by name");
+  /* Podman 4 takes none for 0: whoever stops it kills it. */
+  if (!json_is_integer(json_object_get(request, "StopTimeout")))
+    json_object_set_new(request, "StopTimeout", json_integer(DOCKER_STOP_TIMEOUT));
   return 0;
 }
 

@@ -13,8 +13,8 @@ int podman_note(struct docker *d, const struct http_response *r, struct error *e
 void podman_fault(struct error *err);
 /* The HostConfig.LogConfig of a job (new reference); driver NULL: the default. */
 json_t *podman_log_config(const char *driver, int64_t max);
-/* What of a create request Podman cannot do and would leave out in silence, or refuse in words of its own. */
-int podman_check(const json_t *request, struct error *err);
+/* A create request as Podman wants it. ERR_CONFIG: what it cannot do, and would refuse in words of its own. */
+int podman_adjust(json_t *request, struct error *err);
 /* Containers that do not run, as the list's filter. */
 extern const char podman_ended[];
 #endif

@@ -54,7 +54,7 @@ int docker_prepare(struct runtime *rt, const struct settings *s, struct prepared
                           .api_minor = d->api_minor,
                           .podman = d->podman};
     rc = clone_build(s, &facts, &made, err);
-    if (rc == 0 && d->podman && podman_check(made.request, err) < 0) {
+    if (rc == 0 && d->podman && podman_adjust(made.request, err) < 0) {
       prepared_done(&made);
       rc = -1;
     }
