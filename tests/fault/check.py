@@ -123,6 +123,8 @@ class Judge:
         lost = self.job.kind == "detach" or "launcher" in self.run.hit or self.run.status == STATUS_OF["unknown"]
         if not lost or not self.outcome or self.outcome["verdict"] not in ("succeeded", "failed") or self.engine_ended:
             return
+        if "outside-remove" in self.run.hit:
+            return  # the log went with the container, perhaps before anybody had read it
         status, out, err = self.run.aside("jobs", "logs", self.outcome["id"])
         if self.job.kind != "detach" and status and self.run.text("out") == self.job.output(1):
             return  # all of it was delivered before the end
