@@ -210,7 +210,7 @@ start_job() {
   while (($#)) && [[ $1 != -- ]]; do options+=("$1"); shift; done
   shift
   with_source
-  "$RUN_ONCE" run --result "$RESULT" "${options[@]}" -- "$@" >"$OUT" 2>"$ERR" </dev/null 3>&- &
+  env --default-signal=INT,QUIT "$RUN_ONCE" run --result "$RESULT" "${options[@]}" -- "$@" >"$OUT" 2>"$ERR" </dev/null 3>&- &
   launcher=$!
   within 15 job_runs
 }
