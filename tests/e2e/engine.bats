@@ -1,0 +1,45 @@
+# Which engine it is, and what run-once makes of the engine's own defaults. Run by scripts/engines on each.
+load lib
+
+@test "the engine is known by its answers, whatever --runtime says, and --runtime podman refuses Docker" {
+  job -- probe line x
+  status_is 0
+  is "$(result runtime.kind)" "${RUN_ONCE_TEST_KIND:-docker}"
+  once doctor
+  out_has "${RUN_ONCE_TEST_KIND:-docker} $(result runtime.version), API"
+  job --runtime podman -- probe line x
+  if on_podman; then
+    status_is 0
+    is "$(result runtime.kind)" podman
+  else
+    status_is 125
+    one_complaint 'is Docker'
+  fi
+  nothing_left
+}
+
+@test "the log can be read whatever the engine's default log driver is" {
+  job --keep always -- probe line hello
+  status_is 0
+  local id
+  id=$(docker ps -aq --no-trunc --filter "label=run-once.id=$(result id)")
+  echo "container $id" >>"$MADE"
+  is "$(docker inspect -f '{{.HostConfig.LogConfig.Type}}' "$id")" "$(on_podman && echo k8s-file || echo local)"
+  is "$(docker logs "$id")" hello
+}
+
+@test "a log driver that Podman does not have" {
+  on_podman || skip 'of Podman only'
+  job --log-driver local -- probe line x
+  status_is 125
+  one_complaint k8s-file
+  is "$(result verdict)" not_started
+  nothing_left
+}
+
+@test "a log that cannot be read: the output comes all the same" {
+  job --log-driver none -- probe line hello exit 3
+  status_is 3
+  out_is $'hello\n'
+  nothing_left
+}
