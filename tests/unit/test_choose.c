@@ -71,7 +71,7 @@ static int teardown(void **state) {
 
 static void chosen(const char *host, const char *context, const char *release, const char *text,
                    const char *why) {
-  struct endpoint_choice c = {host, context, release};
+  struct endpoint_choice c = {.host = host, .context = context, .release_context = release};
   struct endpoint ep;
   struct error err = ERROR_INIT;
   if (endpoint_choose(&c, &ep, &err)) fail_msg("%s", err.text);
@@ -82,7 +82,7 @@ static void chosen(const char *host, const char *context, const char *release, c
 
 static void refused(const char *host, const char *context, const char *release, enum error_kind kind,
                     const char *words) {
-  struct endpoint_choice c = {host, context, release};
+  struct endpoint_choice c = {.host = host, .context = context, .release_context = release};
   struct endpoint ep;
   struct error err = ERROR_INIT;
   assert_int_equal(endpoint_choose(&c, &ep, &err), -1);
