@@ -217,6 +217,13 @@ static void the_first_socket_that_exists(void **state) {
   if (!docker && !podman) chosen(NULL, NULL, NULL, fourth, "first socket");
   make(w->run, "docker.sock", "");
   chosen(NULL, NULL, NULL, docker ? "unix:///var/run/docker.sock" : second, "first socket");
+  /* --runtime podman: Docker's do not count. */
+  struct endpoint_choice c = {.podman = true};
+  struct endpoint ep;
+  struct error err = ERROR_INIT;
+  assert_int_equal(endpoint_choose(&c, &ep, &err), 0);
+  assert_string_equal(ep.text, podman ? "unix:///run/podman/podman.sock" : fourth);
+  endpoint_done(&ep);
 }
 
 static void the_config_folder(void **state) {
