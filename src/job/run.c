@@ -200,7 +200,8 @@ static bool closed_early(struct job *j) {
   if (j->unattended || j->rejoin || j->req->settings->tty || at - j->stream_ended_at <= EARLY_MS)
     return false;
   j->closed_early = true;
-  bool long_before = at - j->stream_ended_at > LONG_BEFORE_MS;
+  int64_t late = j->rt->ops->info(j->rt)->tells_late_ms;
+  bool long_before = at - j->stream_ended_at > LONG_BEFORE_MS + late;
   if (long_before && j->stream_ended_at - j->input_done_at < LONG_BEFORE_MS) job_doubt_input(j);
   trace(TRACE_JOB, "output ended %lld ms before the command", (long long)(at - j->stream_ended_at));
   stream_free(j->stream);
@@ -236,7 +237,9 @@ static void hear_out(struct job *j) {
   struct error err = ERROR_INIT;
   if (!j->end_seen || j->died) return;
   if (j->watch_lost && job_watch(j, &err)) return;
-  for (int64_t end = clock_ms() + EVENTS_MS, now; (now = clock_ms()) < end && !j->died && !j->watch_lost;)
+  int64_t late = j->rt->ops->info(j->rt)->tells_late_ms;
+  for (int64_t end = clock_ms() + EVENTS_MS + late, now;
+       (now = clock_ms()) < end && !j->died && !j->watch_lost;)
     loop_step(j->loop, (int)(end - now));
 }
 

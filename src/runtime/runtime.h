@@ -22,11 +22,12 @@
 struct runtime;
 
 struct runtime_info {
-  const char *kind;     /* "docker" or "podman": by what answered, once connected */
-  const char *endpoint; /* text of the endpoint */
-  char version[64];     /* engine's own: "20.10.24" */
-  char api[16];         /* negotiated: "1.41" */
-  bool live_restore;    /* containers outlive an engine restart */
+  const char *kind;      /* "docker" or "podman": by what answered, once connected */
+  const char *endpoint;  /* text of the endpoint */
+  char version[64];      /* engine's own: "20.10.24" */
+  char api[16];          /* negotiated: "1.41" */
+  bool live_restore;     /* containers outlive an engine restart */
+  int64_t tells_late_ms; /* an end may be told so much later than output and command have ended */
 };
 
 /* What prepare() found out and decided. Owned; prepared_done(). */

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #define DOCKER_STOP_TIMEOUT 10
+#define TELLS_LATE_MS 2000 /* events are polled for every 250 ms, and a process of its own notes the end */
 
 /* "dead" is no word of Podman's, and attach has made a container initialized that never ran. */
 const char podman_ended[] =
@@ -28,6 +29,7 @@ int podman_note(struct docker *d, const struct http_response *r, struct error *e
   d->info.kind = d->podman ? "podman" : "docker";
   /* conmon keeps a container, its output and its end; the service only tells of them. */
   if (d->podman) d->info.live_restore = true;
+  d->info.tells_late_ms = d->podman ? TELLS_LATE_MS : 0;
   return 0;
 }
 
