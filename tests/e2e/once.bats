@@ -21,16 +21,16 @@ job2() { # a later caller, with a result file of its own
   job "$@"
 }
 
-@test "30 callers at the same instant: one execution, the same output and status for all" {
+@test "50 callers at the same instant: one execution, the same output and status for all" {
   make_volume marks
   k=$(key)
-  for i in $(seq 30); do
+  for i in $(seq 50); do
     "$RUN_ONCE" run --result r$i.json --once "$k" --from image/$IMAGE -v marks:/marks -- sh -c 'probe append /marks/log x; echo out; echo err >&2; sleep 1; echo end; exit 3' \
       >o$i 2>e$i 3>&- </dev/null &
   done
   wait
   is "$(marks)" x
-  for i in $(seq 30); do
+  for i in $(seq 50); do
     cmp o$i <(printf 'out\nend\n')
     is "$(grep -vc '^run-once:' e$i) $(grep -v '^run-once:' e$i)" '1 err'
     is "$(jq -r '"\(.verdict) \(.exit_code) \(.exit_status)"' r$i.json)" 'failed 3 3'
