@@ -97,6 +97,7 @@ sleeper() {
   out_is $'enough\n'
   is "$(result retry_safe) $(result exit_code) $(result removed)" 'false 0 true'
   nothing_left
+  if on_podman; then skip 'Podman cuts the stream when input is left: 120 whatever the status is'; fi
   # A failure is one, whatever was left unread.
   job -i -- sh -c 'head -c 1000 >/dev/null; echo enough; exit 3' <input
   status_is 3
