@@ -22,7 +22,7 @@ void job_doubt_input(struct job *j) {
 
 /* Input that was cut cannot be resumed: a half-fed command must not count as done, and must not go on. */
 static void cut_input(struct job *j) {
-  bool answered = j->last_output > j->input_done_at; /* something came over the same connection since */
+  bool answered = j->output && output_bytes(j->output, 1) + output_bytes(j->output, 2) > j->input_done_seen;
   if (j->input_done_at && !answered && !j->input_doubt && clock_ms() - j->input_done_at < ARRIVES_MS) {
     job_say(j, "the end of the input may not have arrived: the command is stopped");
     job_doubt_input(j);

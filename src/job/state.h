@@ -56,9 +56,10 @@ struct job {
   bool end_seen;           /* the state was terminal; output may still be coming */
   bool input_doubt; /* its end was sent, and the connection broke so soon behind that it may not have arrived
                      */
-  int64_t input_done_at; /* clock_ms(): the end of the input was sent */
-  bool closed_early;     /* output ended before the command did, see run.c */
-  bool input_lost;       /* input was cut: the command is stopped when contact is there */
+  int64_t input_done_at;   /* clock_ms(): the end of the input was sent */
+  int64_t input_done_seen; /* bytes of output by then: more of them came over the same connection behind it */
+  bool closed_early;       /* output ended before the command did, see run.c */
+  bool input_lost;         /* input was cut: the command is stopped when contact is there */
   enum join {
     JOIN_EXACT,
     JOIN_VERIFY,

@@ -216,16 +216,13 @@ static void input_is_whole_and_its_end_is_in_order(void **state) {
   static char input[INPUT];
   struct http_client *c = open_at(w, "/base", "/input");
   size_t at = 0;
-  int full = 0;
-  while (at < INPUT) {
+  while (at < INPUT) { /* how often it is full depends on who is faster */
     ssize_t k = upgrade_send(w->u, input + at, INPUT - at);
     assert_true(k >= 0);
     at += (size_t)k;
     if (k) continue;
-    full++;
     for (int before = w->writable; w->writable == before;) loop_step(w->loop, 1000);
   }
-  assert_true(full > 0);
   assert_int_equal(upgrade_half_close(w->u), 0);
   run_to_end(w);
   assert_string_equal(w->got, "4194304 in order");
