@@ -121,8 +121,9 @@ teardown() {
   shows '^tty 0 0 0'
   type_line 'clear; run -T -- probe tty'
   shows '^tty 0 0 0'
-  type_line 'clear; run -- probe tty'
+  type_line 'clear; run -- probe tty; echo ended'
   shows '^tty 1 1 1'
+  shows '^ended' # until then what is typed is the command's
   as_before
   job -t -- probe tty </dev/null
   status_is 0
