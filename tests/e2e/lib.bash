@@ -75,6 +75,7 @@ on_engine() {
   {
     docker ps -aq --no-trunc | sed 's/^/container /'
     docker volume ls -q | sed 's/^/volume /'
+    # shellcheck disable=SC2046 # two words or none
     docker network ls -q --no-trunc $(on_podman || echo --filter type=custom) | sed 's/^/network /'
   } | sort
 }

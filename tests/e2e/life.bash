@@ -10,6 +10,7 @@
 job_id() { jq -r .id "$RESULT"; }
 guardian() { pgrep -xf "run-once: guardian of ${1:-$(job_id)}"; }
 no_guardian() { ! guardian "$@" >/dev/null; }
+# shellcheck disable=SC2120 # the signal, for some
 kill_launcher() {
   kill -"${1:-KILL}" "$launcher"
   wait "$launcher" 2>/dev/null || :

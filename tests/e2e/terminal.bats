@@ -72,6 +72,7 @@ teardown() {
   type_line 'exit 3'
   within 15 test -s "$RESULT"
   within 15 eval '[[ $(result exit_status) == 3 ]]'
+  within 15 eval '[[ -z $(launcher_pid) ]]'
   type_line 'clear'
   as_before
   verdict_is failed exit
