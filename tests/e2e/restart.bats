@@ -51,12 +51,12 @@ down() { ! docker version >/dev/null 2>&1; }
 }
 
 # What it wrote meanwhile is lost by the engine (20.10: not in its log either): said, never silent.
-@test "stopped in order for some seconds, while the command ends: its true status, and that output is missing" {
+@test "stopped in order for 20 s, while the command ends: its true status, and that output is missing" {
   start_job -- sh -c "$counting; exit 9"
   within 15 lines_out 10
   engine kill TERM
   within 20 down
-  sleep 8
+  sleep 20
   engine start --live-restore
   end_job
   status_is 9
