@@ -246,8 +246,7 @@ end_of() {
 }
 
 @test "prune by several at once: one record" {
-  start_job -- probe exit 3
-  end_job
+  job -- probe exit 3
   start_job -- probe sleep 1 exit 3
   id=$(job_id)
   kill_both
