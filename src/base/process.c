@@ -1,9 +1,13 @@
 #include "base/process.h"
 #include "base/alloc.h"
 #include <fcntl.h>
+#include <link.h>
 #include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
@@ -44,6 +48,27 @@ void process_forget_environment(void) {
     if (kept[i]) setenv(names[i], kept[i], 1);
     free(kept[i]);
   }
+}
+
+/* Only segments that were never writable: of others, relocated pages would come back without their
+ * relocations. The table of segments lies in one of them: reading it again behind the drop would bring that
+ * back, so last first. */
+static int drop_segments(struct dl_phdr_info *object, size_t size, void *data) {
+  (void)size, (void)data;
+  uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+  for (int i = object->dlpi_phnum; i-- > 0;) {
+    const ElfW(Phdr) *s = &object->dlpi_phdr[i];
+    if (s->p_type != PT_LOAD || s->p_flags & PF_W) continue;
+    uintptr_t from = (object->dlpi_addr + s->p_vaddr) / page * page;
+    bool first = s->p_offset == 0;
+    madvise((void *)from, object->dlpi_addr + s->p_vaddr + s->p_memsz - from, MADV_DONTNEED);
+    if (first) break;
+  }
+  return 0;
+}
+
+void process_drop_code(void) {
+  dl_iterate_phdr(drop_segments, NULL);
 }
 
 void process_end_with_parent(void) {

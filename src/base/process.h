@@ -11,6 +11,10 @@ void process_title(const char *text);
  * folders need is kept (HOME, PATH, USER, LOGNAME, SSH_AUTH_SOCK, XDG_RUNTIME_DIR): none of it is a secret.
  */
 void process_forget_environment(void);
+/* Gives back the pages of program and libraries that this process only read: they come back from the page
+ * cache when they are needed again. For a process about to wait for long: what it read once stays counted as
+ * its own memory. */
+void process_drop_code(void);
 /* In a child, before exec: TERM comes when this process's parent ends. */
 void process_end_with_parent(void);
 #endif

@@ -2,6 +2,7 @@
  * (experiments.md section 2); from there the same steps as the launcher's are taken, without streams. */
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "base/process.h"
 #include "base/trace.h"
 #include "data/json.h"
 #include "job/guardian.h"
@@ -16,6 +17,7 @@
 
 #define REPLAY_MS 300 /* remembered events come right behind the head */
 #define KEY_AGAIN_MS 500
+#define ANSWERS_MS 200 /* the first answers have come by then: what is left to do is waiting */
 #define TTY_STAY_MS                                                                                          \
   600000 /* contract section 5: a terminal's command waits that long for somebody to come back */
 
@@ -113,6 +115,8 @@ static void follow(struct job *j) {
     else
       job_stop(j);
   }
+  pause_ms(j, ANSWERS_MS);
+  process_drop_code();
   job_run_phase(j);
 }
 
