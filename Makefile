@@ -92,7 +92,7 @@ fuzz-replay: ## the seeds of every fuzz target under sanitizers
 
 lint: ## layers, sizes, format, cppcheck, shellcheck, clang-tidy
 	@scripts/lint all
-bench: all tools ## costs against docker run and the bare API; BENCH='--full', '--release', '--only start'
+bench: $(if $(findstring --plain,$(BENCH)),all,release) all tools ## costs against docker run and the bare API; BENCH='--full', '--plain', '--only start'
 	@tests/bench/run $(BENCH)
 instructions: ## what a run costs, counted: may only go down (tests/bench/instructions)
 	@B=$(B) tests/bench/instructions

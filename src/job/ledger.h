@@ -28,7 +28,7 @@ struct ledger {
   _Atomic bool settle_owed;   /* other jobs' leftovers were seen: the guardian settles them, afterwards */
   char once_claim[192];       /* ours, or being asked for: its owner label tells; "": none */
   char job_id[32];
-  char container_id[80];
+  char container_id[160];
   bool tty;
   bool input_forwarded;
   _Atomic bool input_complete;

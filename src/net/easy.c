@@ -33,6 +33,11 @@ void easy_global(const struct endpoint *ep) {
                         NULL);
 }
 
+static void set_blob(CURL *e, CURLoption option, char *pem) {
+  struct curl_blob blob = {pem, pem ? strlen(pem) : 0, CURL_BLOB_COPY};
+  if (pem) curl_easy_setopt(e, option, &blob);
+}
+
 /* The one place where TLS is decided. Without `ca` the system's authorities count. */
 static void set_tls(CURL *e, const struct endpoint *ep) {
   curl_easy_setopt(e, CURLOPT_SSL_VERIFYPEER, ep->verify ? 1L : 0L);
@@ -40,6 +45,9 @@ static void set_tls(CURL *e, const struct endpoint *ep) {
   if (ep->ca) curl_easy_setopt(e, CURLOPT_CAINFO, ep->ca);
   if (ep->cert) curl_easy_setopt(e, CURLOPT_SSLCERT, ep->cert);
   if (ep->key) curl_easy_setopt(e, CURLOPT_SSLKEY, ep->key);
+  set_blob(e, CURLOPT_CAINFO_BLOB, ep->ca_data);
+  set_blob(e, CURLOPT_SSLCERT_BLOB, ep->cert_data);
+  set_blob(e, CURLOPT_SSLKEY_BLOB, ep->key_data);
 }
 
 CURL *easy_new(const struct endpoint *ep, const char *path, char *text) {

@@ -20,6 +20,13 @@ void endpoint_done(struct endpoint *ep) {
   free(ep->ca);
   free(ep->cert);
   free(ep->key);
+  free(ep->ca_data);
+  free(ep->cert_data);
+  if (ep->key_data) explicit_bzero(ep->key_data, strlen(ep->key_data));
+  free(ep->key_data);
+  free(ep->server_name);
+  free(ep->proxy);
+  json_decref(ep->context);
   *ep = (struct endpoint){.scheme = ENDPOINT_UNIX};
 }
 
@@ -38,6 +45,12 @@ void endpoint_copy(struct endpoint *to, const struct endpoint *from) {
       .ca = xstrdup(from->ca),
       .cert = xstrdup(from->cert),
       .key = xstrdup(from->key),
+      .ca_data = xstrdup(from->ca_data),
+      .cert_data = xstrdup(from->cert_data),
+      .key_data = xstrdup(from->key_data),
+      .server_name = xstrdup(from->server_name),
+      .proxy = xstrdup(from->proxy),
+      .context = json_deep_copy(from->context),
   };
 }
 

@@ -2,6 +2,7 @@
 #ifndef NET_ENDPOINT_H
 #define NET_ENDPOINT_H
 #include "base/error.h"
+#include <jansson.h>
 #include <stdbool.h>
 
 enum endpoint_scheme { ENDPOINT_UNIX, ENDPOINT_TCP, ENDPOINT_SSH };
@@ -16,7 +17,12 @@ struct endpoint {
   char *base_path; /* tcp: "" or "/prefix" without trailing slash */
   char *user;      /* ssh */
   bool tls, verify;
-  char *ca, *cert, *key; /* files; NULL: none */
+  char *ca, *cert, *key;                /* files; NULL: none */
+  char *ca_data, *cert_data, *key_data; /* the same as PEM text, in place of the file; NULL: none */
+  char *server_name;                    /* that the certificate must have, and SNI; NULL: host */
+  char *proxy;                          /* URL of the proxy for this endpoint; NULL: the environment's */
+  json_t *context; /* what the runtime needs besides. Kubernetes (runtime/kube/kube.h): namespace, user; else
+                      NULL */
 };
 void endpoint_done(struct endpoint *ep);
 void endpoint_copy(struct endpoint *to, const struct endpoint *from); /* deep; `to` is overwritten */

@@ -58,6 +58,17 @@ struct identity {
   const char *id;   /* job id */
   const char *name; /* of the container: "run-once.ID" or "run-once.lock.APP.NAME" */
   json_t *labels;   /* {"run-once.id": ..., ...} complete */
+  int64_t run_ms, start_ms,
+      keep_ms; /* --timeout, --start-timeout, --keep-for: for a runtime that holds them itself; 0: none */
+};
+
+/* Who ended it, where the runtime itself tells (Kubernetes); else END_UNTOLD, and the events tell. */
+enum state_end {
+  END_UNTOLD,
+  END_EVICTED,   /* evicted, preempted, drained, the node shut down */
+  END_DELETED,   /* deletion was asked for, by whom is not told */
+  END_NODE_LOST, /* its node does not answer any more: what became of the command is unknown */
+  END_DEADLINE   /* the deadline that the runtime held passed */
 };
 
 struct container_state {
@@ -73,6 +84,7 @@ struct container_state {
   bool ever_started; /* StartedAt is a real time */
   int exit_code;     /* of EXITED/DEAD; of CREATED after a failed start: 126, 127, 128 */
   bool oom_killed;
+  enum state_end end;
   char error[512];                                      /* engine's words */
   char started_at[40], finished_at[40], created_at[40]; /* RFC 3339; "" for never */
 };

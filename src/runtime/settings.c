@@ -21,11 +21,25 @@ static void mount_done(struct mount_setting *m) {
 }
 
 void settings_done(struct settings *s) {
-  char *texts[] = {s->name, s->app,     s->image,    s->image_of,    s->platform,  s->task,
-                   s->user, s->workdir, s->hostname, s->stop_signal, s->log_driver};
+  char *texts[] = {s->name,
+                   s->app,
+                   s->image,
+                   s->image_of,
+                   s->platform,
+                   s->task,
+                   s->user,
+                   s->workdir,
+                   s->hostname,
+                   s->stop_signal,
+                   s->log_driver,
+                   s->kube.namespace,
+                   s->kube.container,
+                   s->kube.service_account,
+                   s->kube.template_file,
+                   s->kube.volumes_of};
   for (size_t i = 0; i < ARRAY_LEN(texts); i++) free(texts[i]);
-  struct strv *lists[] = {&s->argv,        &s->entrypoint, &s->drop_env, &s->keep_env,
-                          &s->keep_labels, &s->labels,     &s->networks, &s->notes};
+  struct strv *lists[] = {&s->argv,   &s->entrypoint, &s->drop_env, &s->keep_env, &s->keep_labels,
+                          &s->labels, &s->networks,   &s->notes,    &s->kube.with};
   for (size_t i = 0; i < ARRAY_LEN(lists); i++) strv_done(lists[i]);
   source_done(&s->source);
   if (s->env_index) name_index_done(s->env_index);

@@ -44,6 +44,18 @@ struct mount_setting {
   char *origin;
 };
 
+/* Release file `kubernetes:` and the options of the same names. */
+struct kube_settings {
+  char *namespace;       /* release file; --namespace is in the endpoint already. NULL: none */
+  char *container;       /* --container; NULL: by the contract's section 8 */
+  char *service_account; /* NULL: the source's */
+  char *template_file;   /* `template: job.yaml`, beside the release file; NULL: none */
+  struct strv with;      /* --with: further containers that run */
+  bool init_containers;  /* --init-containers */
+  char *volumes_of;      /* --volumes-of POD, of a StatefulSet; NULL: its claims are left out */
+  bool streams_apart;    /* --streams apart: by attach, where the log cannot be split */
+};
+
 struct settings {
   char *name; /* of the release file; NULL: none */
   char *app;  /* --app; NULL: none */
@@ -88,10 +100,11 @@ struct settings {
                              "left_out": [{"what", "why"}] for the plan} */
   bool create_volumes;   /* --create-volumes */
   bool tty, open_stdin;
-  int rows, cols;    /* of the caller's terminal; 0: unknown */
-  char *log_driver;  /* NULL: local */
-  int64_t log_max;   /* bytes, 100 MiB */
-  struct strv notes; /* lines for stderr: variables that were not set, mount options left out */
+  int rows, cols;            /* of the caller's terminal; 0: unknown */
+  char *log_driver;          /* NULL: local */
+  int64_t log_max;           /* bytes, 100 MiB */
+  struct kube_settings kube; /* what only Kubernetes has; others refuse it */
+  struct strv notes;         /* lines for stderr: variables that were not set, mount options left out */
 };
 void settings_init(struct settings *s);
 void settings_done(struct settings *s);
