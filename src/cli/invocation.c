@@ -7,25 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-int invocation_target(const struct options *opts, const struct release *release, const char **ret_kind,
-                      struct endpoint *ret, struct error *err) {
-  const char *kind = option_text(opts, OPT_RUNTIME);
-  if (!kind && release) kind = release->runtime;
-  if (!kind) kind = "docker";
-  bool podman = !strcmp(kind, "podman");
-  if (!podman && strcmp(kind, "docker") != 0)
-    return error_set(err, ERR_CONFIG, "runtime %s: not in this version", kind);
-  /* --host against RUN_ONCE_CONTEXT: the command line wins; both in one place are an error of the choice */
-  const struct option_value *host = option_last(opts, OPT_HOST), *context = option_last(opts, OPT_CONTEXT);
-  if (host && context && host->layer > context->layer) context = NULL;
-  if (host && context && context->layer > host->layer) host = NULL;
-  struct endpoint_choice choice = {host ? host->text : NULL, context ? context->text : NULL,
-                                   release ? release->context : NULL, podman};
-  if (endpoint_choose(&choice, ret, err) < 0) return -1;
-  *ret_kind = kind;
-  return 0;
-}
-
 /* The name of a task leaves the words: what follows is appended to its command. */
 static const char *task_name(struct cli *c) {
   if (c->command->id == CMD_PLAN) return option_text(&c->opts, OPT_TASK);

@@ -14,7 +14,7 @@
 #endif
 /* clang-format off */
 OPTION(FROM, "from", 0, OPTION_TEXT, "SOURCE", ON_RUN, OPTION_NAMED, SECTION_RELEASE, NULL,
-       "the release: image/REF, container/NAME, compose/SERVICE or compose/PROJECT/SERVICE, file:PATH#SERVICE (a Compose file)")
+       "the release: image/REF, container/NAME, compose/SERVICE or compose/PROJECT/SERVICE, file:PATH#SERVICE (a Compose file), deployment/NAME and other workloads of Kubernetes")
 OPTION(RELEASE, "release", 0, OPTION_TEXT, "FILE", ON_RUN | ON(DOCTOR) | ON_JOBS, OPTION_NAMED, SECTION_RELEASE, "./release.yaml, /etc/run-once/release.yaml",
        "the release file")
 OPTION(APP, "app", 0, OPTION_TEXT, "NAME", ON_RUN, OPTION_NAMED, SECTION_RELEASE, "the release's name",
@@ -23,6 +23,14 @@ OPTION(IMAGE, "image", 0, OPTION_TEXT, "REF", ON_RUN, OPTION_NAMED, SECTION_RELE
        "run this image; with a source, everything else comes from the source")
 OPTION(IMAGE_OF, "image-of", 0, OPTION_TEXT, "REPLICA", ON_RUN, OPTION_NAMED, SECTION_RELEASE, NULL,
        "which replica's image, when a roll-out is half done")
+OPTION(CONTAINER, "container", 0, OPTION_TEXT, "NAME", ON_RUN, OPTION_NAMED, SECTION_RELEASE, "the pod's default container",
+       "Kubernetes: which container of the pod is copied")
+OPTION(INIT_CONTAINERS, "init-containers", 0, OPTION_FLAG, NULL, ON_RUN, 0, SECTION_RELEASE, NULL,
+       "Kubernetes: run the pod's init containers first")
+OPTION(WITH, "with", 0, OPTION_TEXT, "NAME", ON_RUN, OPTION_REPEAT | OPTION_NAMED, SECTION_RELEASE, NULL,
+       "Kubernetes: run this container of the pod, too")
+OPTION(VOLUMES_OF, "volumes-of", 0, OPTION_TEXT, "POD", ON_RUN, OPTION_NAMED, SECTION_RELEASE, "left out",
+       "Kubernetes: mount the claims of this pod of a StatefulSet")
 OPTION(TASK, "task", 0, OPTION_TEXT, "NAME", ON(PLAN), OPTION_NAMED, SECTION_RELEASE, NULL,
        "plan this task of the release file; what follows is appended to its command")
 
@@ -63,6 +71,8 @@ OPTION(LOG_DRIVER, "log-driver", 0, OPTION_TEXT, "NAME", ON_RUN, OPTION_NAMED, S
 OPTION(LOG_MAX, "log-max", 0, OPTION_SIZE, "SIZE", ON_RUN, 0, SECTION_CONTAINER, "100MiB",
        "most that the engine's log may grow to")
 
+OPTION(STREAMS, "streams", 0, OPTION_CHOICE, "whole|apart", ON_RUN, 0, SECTION_STREAMS, "whole",
+       "Kubernetes, where the log cannot be split: all of the output on stdout, or both streams as they are attached")
 OPTION(SHELL, "shell", 0, OPTION_FLAG, NULL, ON(RUN) | ON(PLAN), 0, SECTION_STREAMS, NULL,
        "COMMAND is one word, run by /bin/sh -c")
 OPTION(INTERACTIVE, "interactive", 'i', OPTION_FLAG, NULL, ON_RUN, 0, SECTION_STREAMS, "on a terminal",
@@ -160,17 +170,14 @@ OPTION(HELP, "help", 'h', OPTION_FLAG, NULL, ON_ALL, 0, SECTION_OUTPUT, NULL,
 OPTION(HOST, "host", 'H', OPTION_TEXT, "ADDRESS", ON_ENGINE, OPTION_NAMED, SECTION_WHERE, "DOCKER_HOST, the context's, the first socket",
        "the engine: unix:///PATH, tcp://HOST:PORT, ssh://USER@HOST")
 OPTION(CONTEXT, "context", 0, OPTION_TEXT, "NAME", ON_ENGINE, OPTION_NAMED, SECTION_WHERE, "DOCKER_CONTEXT, the current one",
-       "the engine of this docker context")
-OPTION(RUNTIME, "runtime", 0, OPTION_CHOICE, "docker|podman|kubernetes", ON_ENGINE, 0, SECTION_WHERE, "docker",
+       "this docker context's engine, or this kubeconfig context's cluster")
+OPTION(NAMESPACE, "namespace", 'N', OPTION_TEXT, "NAME", ON_ENGINE, OPTION_NAMED, SECTION_WHERE, "the context's",
+       "Kubernetes: the namespace")
+OPTION(KUBECONFIG, "kubeconfig", 0, OPTION_TEXT, "FILE", ON_ENGINE, OPTION_NAMED, SECTION_WHERE, "KUBECONFIG, ~/.kube/config",
+       "Kubernetes: the file that names cluster and user")
+OPTION(RUNTIME, "runtime", 0, OPTION_CHOICE, "docker|podman|kubernetes", ON_ENGINE, 0, SECTION_WHERE, "what the source says, else docker",
        "kind of the runtime")
 
-OPTION(CONTAINER, "container", 0, OPTION_LATER, "NAME", ON_RUN, 0, SECTION_RELEASE, NULL, "reserved")
-OPTION(INIT_CONTAINERS, "init-containers", 0, OPTION_LATER, NULL, ON_RUN, 0, SECTION_RELEASE, NULL, "reserved")
-OPTION(WITH, "with", 0, OPTION_LATER, "NAME", ON_RUN, 0, SECTION_RELEASE, NULL, "reserved")
-OPTION(VOLUMES_OF, "volumes-of", 0, OPTION_LATER, "POD", ON_RUN, 0, SECTION_RELEASE, NULL, "reserved")
-OPTION(STREAMS, "streams", 0, OPTION_LATER, "whole|apart", ON_RUN, 0, SECTION_STREAMS, NULL, "reserved")
-OPTION(NAMESPACE, "namespace", 'N', OPTION_LATER, "NAME", ON_ENGINE, 0, SECTION_WHERE, NULL, "reserved")
-OPTION(KUBECONFIG, "kubeconfig", 0, OPTION_LATER, "FILE", ON_ENGINE, 0, SECTION_WHERE, NULL, "reserved")
 OPTION(PUT, "put", 0, OPTION_LATER, "LOCAL:PATH", ON_RUN, 0, SECTION_CONTAINER, NULL, "reserved")
 OPTION(GET, "get", 0, OPTION_LATER, "PATH:LOCAL", ON_RUN, 0, SECTION_CONTAINER, NULL, "reserved")
 OPTION(PLAN, "plan", 0, OPTION_LATER, "HASH", ON_RUN, 0, SECTION_RECORD, NULL, "reserved")

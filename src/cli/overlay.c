@@ -115,6 +115,15 @@ static void set_networks(struct settings *s, const struct options *o) {
   }
 }
 
+static void set_kube(struct kube_settings *k, const struct options *o) {
+  replace(&k->container, option_text(o, OPT_CONTAINER));
+  replace(&k->volumes_of, option_text(o, OPT_VOLUMES_OF));
+  add_all(&k->with, o, OPT_WITH);
+  k->init_containers = option_flag(o, OPT_INIT_CONTAINERS);
+  const char *streams = option_text(o, OPT_STREAMS);
+  k->streams_apart = streams && !strcmp(streams, "apart");
+}
+
 int overlay_settings(struct settings *s, const struct options *o, struct strv *notes, struct error *err) {
   if (set_source(s, o, notes, err) < 0) return -1;
   if (add_env_files(s, o, err) < 0 || add_env(s, o, err) < 0 || add_volumes(s, o, err) < 0) return -1;
@@ -131,6 +140,7 @@ int overlay_settings(struct settings *s, const struct options *o, struct strv *n
   s->nano_cpus = option_number(o, OPT_CPUS, s->nano_cpus);
   s->log_max = option_number(o, OPT_LOG_MAX, s->log_max);
   s->stop_grace_ms = option_number(o, OPT_STOP_GRACE, s->stop_grace_ms);
+  set_kube(&s->kube, o);
   if (option_text(o, OPT_INIT)) s->init = option_flag(o, OPT_INIT) ? TRI_YES : TRI_NO;
   if (option_text(o, OPT_CREATE_VOLUMES)) s->create_volumes = option_flag(o, OPT_CREATE_VOLUMES);
   return 0;

@@ -103,12 +103,14 @@ static bool shown(const char *key) {
   return false;
 }
 
-/* What else the runtime tells: limits, security, devices. */
-static void others(struct buf *out, const json_t *plan) {
+/* What else the runtime tells: limits, security, devices. Lists and maps stand below, single values above
+ * them. */
+static void others(struct buf *out, const json_t *plan, bool single) {
   const char *key;
   json_t *value;
   json_object_foreach((json_t *)plan, key, value) {
-    if (shown(key) || json_is_null(value)) continue;
+    bool many = json_is_array(value) || json_is_object(value);
+    if (shown(key) || json_is_null(value) || many == single) continue;
     if (json_is_array(value)) {
       list(out, key, value);
     } else if (json_is_object(value)) {
@@ -141,7 +143,8 @@ void plan_text(struct buf *out, const json_t *plan) {
   field(out, "once", json_str(plan, "once"));
   buf_printf(out, "%-15s%s %s at %s\n", "runtime", part(plan, "runtime.kind"), part(plan, "runtime.version"),
              part(plan, "runtime.endpoint"));
+  others(out, plan, true);
   for (size_t i = 0; i < ARRAY_LEN(lists); i++) list(out, lists[i].title, json_at(plan, lists[i].key));
   map(out, "Labels", json_at(plan, "labels"));
-  others(out, plan);
+  others(out, plan, false);
 }

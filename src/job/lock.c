@@ -44,14 +44,22 @@ static const char * or (const char *s, const char *fallback) {
   return s && *s ? s : fallback;
 }
 
+/* RFC 3339 without the fraction, its zone kept; for free(). */
+static char *to_the_second(const char *time) {
+  const char *point = time && strlen(time) > 19 ? time + 19 : NULL;
+  if (!point) return xstrdup(or (time, "?"));
+  const char *zone = *point == '.' ? point + 1 + strspn(point + 1, "0123456789") : point;
+  return xprintf("%.19s%s", time, zone);
+}
+
 static int held(const struct job *j, const struct job_info *h, struct error *err) {
-  const char *since = h->state.started_at[0] ? h->state.started_at : h->created;
+  CLEANUP_FREE char *since = to_the_second(h->state.started_at[0] ? h->state.started_at : h->created);
   return error_set(err, ERR_LOCKED,
-                   "lock '%s' of '%s' is held by job %s of %s@%s since %.19s, reason: %s, command: %s; wait "
+                   "lock '%s' of '%s' is held by job %s of %s@%s since %s, reason: %s, command: %s; wait "
                    "with --if-locked "
                    "wait, look with: run-once jobs logs %s",
-                   j->o->lock, j->prepared.app, or (h->id, "?"), or (h->actor, "?"), or (h->host, "?"),
-                   or (since, "?"), or (h->reason, "none"), or (h->command, "?"), or (h->id, "?"));
+                   j->o->lock, j->prepared.app, or (h->id, "?"), or (h->actor, "?"), or (h->host, "?"), since,
+                   or (h->reason, "none"), or (h->command, "?"), or (h->id, "?"));
 }
 
 static bool ours(const struct job *j, const struct job_info *h) {

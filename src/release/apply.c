@@ -160,10 +160,18 @@ static int apply_head(const struct release *r, struct settings *s, struct error 
   return 0;
 }
 
+static void apply_kube(const struct release *r, struct kube_settings *k) {
+  k->namespace = xstrdup(r->kube.namespace);
+  k->container = xstrdup(r->kube.container);
+  k->service_account = xstrdup(r->kube.service_account);
+  k->template_file = xstrdup(r->kube.template);
+}
+
 int release_settings(const struct release *r, const struct task *t, struct settings *s, struct error *err) {
   /* Only loading writes to in.release; here nothing does. */
   struct reading in = {.release = (struct release *)r, .settings = s, .notes = &s->notes};
   for (size_t i = 0; i < r->notes.n; i++) strv_add(&s->notes, r->notes.v[i]);
+  apply_kube(r, &s->kube);
   if (apply_head(r, s, err) || keys_read(&in, r->root, AT_FILE, KEYS_SETTINGS, err)) return -1;
   if (!t) return 0;
   CLEANUP_FREE char *path = xprintf("tasks.%s", t->name);

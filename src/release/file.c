@@ -88,6 +88,11 @@ int read_head(struct reading *in, const struct key *k, const struct yaml *value,
   CLEANUP_FREE char *text = NULL;
   if (value_expand(&now, k->name, value->line, value->text, must_be_set, &text, err)) return -1;
   if (check_head(in, k, value->line, &text, err)) return -1;
+  if (k->places & AT_KUBERNETES && !strcmp(k->name, "template")) {
+    char *path = release_path(in->release, text);
+    free(text);
+    text = path;
+  }
   *(char **)((char *)in->release + k->offset) = TAKE(text);
   return 0;
 }
@@ -99,12 +104,6 @@ int read_version(struct reading *in, const struct key *k, const struct yaml *val
   return complain(in, value->line, k->name, err, "expected the number 1, found %s%s%s",
                   value->kind == YAML_STRING ? "the string '" : "", value->text,
                   value->kind == YAML_STRING ? "'" : "");
-}
-
-int read_plain(struct reading *in, const struct key *k, const struct yaml *value, struct error *err) {
-  if (value->kind != YAML_STRING) return wrong_type(in, k, value, err);
-  CLEANUP_FREE char *text = NULL;
-  return value_text(in, k, value, &text, err);
 }
 
 int read_kubernetes(struct reading *in, const struct key *k, const struct yaml *value, struct error *err) {
@@ -197,7 +196,9 @@ int release_load(const char *path, struct release **ret, char **ret_note, struct
 void release_free(struct release *r) {
   if (!r) return;
   for (size_t i = 0; i < r->n_tasks; i++) task_done(&r->tasks[i]);
-  char *texts[] = {r->file, r->dir, r->name, r->image, r->from, r->runtime, r->context};
+  char *texts[] = {r->file,         r->dir,     r->name,           r->image,          r->from,
+                   r->runtime,      r->context, r->kube.namespace, r->kube.container, r->kube.service_account,
+                   r->kube.template};
   for (size_t i = 0; i < ARRAY_LEN(texts); i++) free(texts[i]);
   free(r->tasks);
   strv_done(&r->defaults);

@@ -70,7 +70,7 @@ void dotenv_free(struct dotenv *d);
 const char *dotenv_lookup(void *dotenv, const char *name); /* a lookup_fn */
 
 /* The handlers: file.c head; tasks.c; apply.c settings; environment.c; mounts.c. */
-key_fn read_version, read_head, read_defaults, read_tasks, read_kubernetes, read_plain;
+key_fn read_version, read_head, read_defaults, read_tasks, read_kubernetes;
 key_fn read_command, read_shell, read_description, read_flag, read_identity;
 key_fn read_choice, read_duration_option, read_size_option, read_bool_option, read_text_option;
 key_fn read_text, read_tri, read_size, read_cpus, read_duration, read_entrypoint, read_networks, read_labels,

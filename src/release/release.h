@@ -23,6 +23,9 @@ struct release {
   char *file; /* as shown in complaints */
   char *dir;  /* env_file is relative to it */
   char *name, *image, *from, *runtime, *context;
+  struct {
+    char *namespace, *container, *service_account, *template; /* template: a path as the file means it */
+  } kube;                                                     /* kubernetes: */
   struct strv defaults; /* {"timeout","1h","keep","on-failure"}: option names (those of the option table) and
                            values */
   struct task *tasks;

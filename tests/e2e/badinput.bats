@@ -48,14 +48,18 @@ PING=('GET /_ping' '  header Api-Version: 1.41' '  body OK')
   refused '--env'
   once run "${ONE[@]}" --head x -- ls
   refused '--head'
-  for later in '--put a:b' '--get a:b' '--plan x' '--guardian engine' '--notify x' '--shards 3' '--namespace x' '-N x' '--kubeconfig x' \
-    '--container x' '--init-containers' '--with x'; do
+  for later in '--put a:b' '--get a:b' '--plan x' '--guardian engine' '--notify x' '--shards 3'; do
     # shellcheck disable=SC2086
     once run "${ONE[@]}" $later -- ls
     refused 'not in this version'
   done
-  once run "${ONE[@]}" --runtime kubernetes -- ls
-  refused 'not in this version'
+  for elsewhere in '--namespace x' '-N x' '--kubeconfig x' '--container x' '--init-containers' '--with x' '--volumes-of x' '--streams apart'; do
+    # shellcheck disable=SC2086
+    once run "${ONE[@]}" $elsewhere -- ls
+    refused 'only for Kubernetes'
+  done
+  once run "${ONE[@]}" --runtime kubernetes --kubeconfig /nowhere/config -- ls
+  refused '/nowhere/config'
   once run "${ONE[@]}" --runtime podman -- ls
   [[ $status == 125 ]]
   once run "${ONE[@]}" --runtime rkt -- ls

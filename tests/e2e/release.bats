@@ -335,8 +335,9 @@ complains() {
   err_has "$DOCKER_HOST"
 }
 
-@test "runtime: of the file that this version does not have" {
+@test "runtime: of the file takes another kind than the default" {
   file_for_image 'runtime: kubernetes'
+  export KUBECONFIG=$BATS_TEST_TMPDIR/none
   once run -- probe line x
   status_is 125
   one_complaint kubernetes

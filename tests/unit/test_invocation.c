@@ -227,7 +227,33 @@ static void where(void **state) {
   assert_int_equal(BUILD(&b, CMD_RUN, "--host", "unix:///a", "--context", "b", "ls"), -1);
   assert_int_equal(b.err.kind, ERR_USAGE);
   done(&b);
-  REFUSED(CMD_RUN, "runtime kubernetes: not in this version", "--runtime", "kubernetes", "ls");
+}
+
+/* What the source says, else docker; options of the other kind are refused. */
+static void kind(void **state) {
+  (void)state;
+  struct built b;
+  char path[sizeof folder + 16];
+  snprintf(path, sizeof path, "%s/config", folder);
+  write_file("config", "apiVersion: v1\nkind: Config\ncurrent-context: a\nclusters:\n- name: c\n  cluster: "
+                       "{server: https://k.example:6443}\n"
+                       "contexts:\n- name: a\n  context: {cluster: c, namespace: shop}\n");
+  assert_int_equal(BUILD(&b, CMD_RUN, "--from", "deployment/web", "--kubeconfig", path, "ls"), 0);
+  assert_string_equal(b.inv.kind, "kubernetes");
+  assert_string_equal(b.inv.endpoint.text, "https://k.example:6443");
+  done(&b);
+  assert_int_equal(BUILD(&b, CMD_RUN, "--runtime", "kubernetes", "--image", "x", "--kubeconfig", path, "ls"),
+                   0);
+  assert_string_equal(b.inv.kind, "kubernetes");
+  done(&b);
+  assert_int_equal(BUILD(&b, CMD_RUN, "--image", "x", "--host", "unix:///s", "ls"), 0);
+  assert_string_equal(b.inv.kind, "docker");
+  done(&b);
+  REFUSED(CMD_RUN,
+          "--namespace: only for Kubernetes; add --runtime kubernetes, or a source such as deployment/NAME",
+          "--image", "x", "-N", "shop", "ls");
+  REFUSED(CMD_RUN, "--host: not for Kubernetes; use --kubeconfig and --context", "--from", "pod/x", "--host",
+          "unix:///s", "ls");
 }
 
 static int enter(void **state) {
@@ -258,6 +284,7 @@ int main(void) {
       cmocka_unit_test(streams),
       cmocka_unit_test(the_copy),
       cmocka_unit_test(where),
+      cmocka_unit_test(kind),
       cmocka_unit_test(detach_keys_of_docker),
   };
   setenv("DOCKER_HOST", "unix:///nowhere.sock", 1);

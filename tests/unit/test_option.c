@@ -178,8 +178,6 @@ static void complaints(void **state) {
   REFUSED("option --init: 'perhaps' is neither true nor false", "--init=perhaps");
   REFUSED("option -h: write --help, or --hostname NAME", "-h", "web", "ls");
   REFUSED("option --put: not in this version", "--put", "a:b");
-  REFUSED("option --kubeconfig: not in this version", "--kubeconfig=f");
-  REFUSED("option -N: not in this version", "-N", "shop");
   REFUSED("option --follow: not for this command; `run-once help` lists its options", "--follow");
 }
 
