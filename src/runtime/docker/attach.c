@@ -13,13 +13,13 @@
 #define NOBODY_TYPES "ctrl-@,ctrl-^,ctrl-@,ctrl-_,ctrl-@,ctrl-^"
 
 static void on_data(void *data, const char *p, size_t n) {
-  stream_take(data, p, n);
+  docker_stream_take(data, p, n);
 }
 static void on_end(void *data, const struct error *err) {
-  stream_finish(data, err);
+  docker_stream_finish(data, err);
 }
 static void on_writable(void *data) {
-  struct stream *s = data;
+  struct docker_stream *s = data;
   if (!s->freed && s->h->on_writable) s->h->on_writable(s->data);
 }
 static const struct upgrade_handlers handlers = {
@@ -35,15 +35,15 @@ int docker_attach(struct runtime *rt, const char *id, bool tty, bool input, cons
                                     input ? "&stdin=1" : "", ask ? "&detachKeys=" : "", ask ? keys : "");
   CLEANUP_FREE char *path = docker_path(d, rest);
   int64_t begun = clock_ms();
-  struct stream *s = stream_new(d, tty, h, data);
+  struct docker_stream *s = docker_stream_new(d, tty, h, data);
   int rc = upgrade_open(d->http, path, &handlers, s, &s->upgrade, err);
   trace(TRACE_RUNTIME, "POST %.*s: %s, %lld ms", (int)strcspn(path, "?"), path, rc < 0 ? "refused" : "101",
         (long long)(clock_ms() - begun));
   if (rc < 0) {
-    stream_free(s);
+    stream_free(&s->base);
     if (d->podman) podman_fault(err); /* attaching prepares the container: a missing command shows here */
     return error_prefix(err, "attach failed");
   }
-  *ret = s;
+  *ret = &s->base;
   return 0;
 }

@@ -5,10 +5,10 @@
 #include "runtime/docker/stream.h"
 
 static void on_data(void *data, const char *p, size_t n) {
-  stream_take(data, p, n);
+  docker_stream_take(data, p, n);
 }
 static void on_end(void *data, const struct error *err) {
-  stream_finish(data, err);
+  docker_stream_finish(data, err);
 }
 static const struct follow_handlers handlers = {.on_data = on_data, .on_end = on_end};
 
@@ -20,13 +20,13 @@ int docker_logs(struct runtime *rt, const char *id, bool tty, bool follow, int64
                                           : xstrdup("");
   CLEANUP_FREE char *path =
       xprintf("/containers/%s/logs?stdout=1&stderr=1%s%s", id, follow ? "&follow=1" : "", since);
-  struct stream *s = stream_new(d, tty, h, data);
+  struct docker_stream *s = docker_stream_new(d, tty, h, data);
   struct follow_request req = {
       .method = "GET", .path = path, .what = "reading the log failed", .head_ms = 60000, .hold = true};
   if (follow_begin(&s->follow, d, &req, &handlers, s, err) < 0) {
-    stream_free(s);
+    stream_free(&s->base);
     return -1;
   }
-  *ret = s;
+  *ret = &s->base;
   return 0;
 }

@@ -1,20 +1,10 @@
 /* A container's output (and input): attached over an upgraded connection, or read from the engine's log. Both
- * end in the same struct stream, so that nobody above sees a difference. */
+ * end in the same struct, so that nobody above sees a difference. */
 #include "runtime/docker/stream.h"
 #include "base/alloc.h"
 #include <stdlib.h>
 
-struct stream *stream_new(struct docker *d, bool tty, const struct stream_handlers *h, void *data) {
-  struct stream *s = xcalloc(1, sizeof *s);
-  s->d = d;
-  s->h = h;
-  s->data = data;
-  s->tty = tty;
-  frames_init(&s->frames, tty);
-  return s;
-}
-
-static void destroy(struct stream *s) {
+static void destroy(struct docker_stream *s) {
   upgrade_free(s->upgrade);
   follow_done(&s->follow);
   frames_done(&s->frames);
@@ -22,18 +12,18 @@ static void destroy(struct stream *s) {
 }
 
 static int on_payload(void *data, int fd, const char *p, size_t n) {
-  struct stream *s = data;
+  struct docker_stream *s = data;
   s->h->on_output(s->data, fd, p, n);
   return s->freed;
 }
 
-static void end(struct stream *s, const struct error *err) {
+static void end(struct docker_stream *s, const struct error *err) {
   if (s->ended) return;
   s->ended = true;
   if (s->h->on_end) s->h->on_end(s->data, err);
 }
 
-void stream_take(struct stream *s, const char *p, size_t n) {
+void docker_stream_take(struct docker_stream *s, const char *p, size_t n) {
   struct error fault = ERROR_INIT;
   if (s->ended || s->freed) return;
   s->busy++;
@@ -42,7 +32,7 @@ void stream_take(struct stream *s, const char *p, size_t n) {
   if (s->freed && !s->busy) destroy(s);
 }
 
-void stream_finish(struct stream *s, const struct error *err) {
+void docker_stream_finish(struct docker_stream *s, const struct error *err) {
   struct error cut = ERROR_INIT;
   if (s->freed) return;
   if (!err && !frames_whole(&s->frames)) {
@@ -55,28 +45,47 @@ void stream_finish(struct stream *s, const struct error *err) {
   if (s->freed && !s->busy) destroy(s);
 }
 
-void stream_pause(struct stream *s, bool paused) {
+static void pause_stream(struct stream *base, bool paused) {
+  struct docker_stream *s = (struct docker_stream *)base;
   if (s->upgrade) upgrade_pause(s->upgrade, paused);
   if (s->follow.x) http_pause(s->follow.x, paused);
 }
 
-long stream_send(struct stream *s, const void *p, size_t n) {
+static long send_input(struct stream *base, const void *p, size_t n) {
+  struct docker_stream *s = (struct docker_stream *)base;
   return s->upgrade ? (long)upgrade_send(s->upgrade, p, n) : -1;
 }
 
 /* With a TTY a half-close ends the output at once (protocols: moby internal/stream/attach.go): never. */
-int stream_end_input(struct stream *s) {
+static int end_input(struct stream *base) {
+  struct docker_stream *s = (struct docker_stream *)base;
   if (!s->upgrade) return -1;
   return s->tty ? 0 : upgrade_half_close(s->upgrade);
 }
 
-int stream_fd(const struct stream *s) {
+static int descriptor(const struct stream *base) {
+  const struct docker_stream *s = (const struct docker_stream *)base;
   return s->upgrade ? upgrade_fd(s->upgrade) : -1;
 }
 
 /* From inside a handler: freed when the handler has returned. */
-void stream_free(struct stream *s) {
-  if (!s) return;
+static void free_stream(struct stream *base) {
+  struct docker_stream *s = (struct docker_stream *)base;
   s->freed = true;
   if (!s->busy) destroy(s);
+}
+
+static const struct stream_ops ops = {
+    .pause = pause_stream, .send = send_input, .end_input = end_input, .fd = descriptor, .free = free_stream};
+
+struct docker_stream *docker_stream_new(struct docker *d, bool tty, const struct stream_handlers *h,
+                                        void *data) {
+  struct docker_stream *s = xcalloc(1, sizeof *s);
+  s->base.ops = &ops;
+  s->d = d;
+  s->h = h;
+  s->data = data;
+  s->tty = tty;
+  frames_init(&s->frames, tty);
+  return s;
 }

@@ -1,12 +1,14 @@
-/* struct stream inside: who brings the bytes, and the way they take to the handlers. */
+/* Docker's struct stream: who brings the bytes, and the way they take to the handlers. */
 #ifndef RUNTIME_DOCKER_STREAM_H
 #define RUNTIME_DOCKER_STREAM_H
 #include "net/upgrade.h"
 #include "runtime/docker/docker.h"
 #include "runtime/docker/follow.h"
 #include "runtime/docker/frames.h"
+#include "runtime/handles.h"
 
-struct stream {
+struct docker_stream {
+  struct stream base; /* first: the same pointer */
   struct docker *d;
   const struct stream_handlers *h;
   void *data;
@@ -17,8 +19,9 @@ struct stream {
   int busy; /* inside a handler: stream_free() waits */
   bool freed;
 };
-struct stream *stream_new(struct docker *d, bool tty, const struct stream_handlers *h, void *data);
+struct docker_stream *docker_stream_new(struct docker *d, bool tty, const struct stream_handlers *h,
+                                        void *data);
 /* Bytes as they came, and their end. s may be gone afterwards. */
-void stream_take(struct stream *s, const char *p, size_t n);
-void stream_finish(struct stream *s, const struct error *err);
+void docker_stream_take(struct docker_stream *s, const char *p, size_t n);
+void docker_stream_finish(struct docker_stream *s, const struct error *err);
 #endif

@@ -8,10 +8,12 @@
 #include "runtime/docker/follow.h"
 #include "runtime/docker/jsonstream.h"
 #include "runtime/docker/ops.h"
+#include "runtime/handles.h"
 #include <stdlib.h>
 #include <string.h>
 
-struct event_watch {
+struct docker_watch {
+  struct event_watch base; /* first: the same pointer */
   struct follow follow;
   struct jsonstream rows;
   const struct watch_handlers *h;
@@ -21,14 +23,14 @@ struct event_watch {
   bool freed;
 };
 
-static void destroy(struct event_watch *w) {
+static void destroy(struct docker_watch *w) {
   follow_done(&w->follow);
   jsonstream_done(&w->rows);
   free(w);
 }
 
 static int on_row(void *data, json_t *o, struct error *err) {
-  struct event_watch *w = data;
+  struct docker_watch *w = data;
   enum runtime_event event;
   int signal;
   int64_t ns;
@@ -38,14 +40,14 @@ static int on_row(void *data, json_t *o, struct error *err) {
   return w->freed;
 }
 
-static void lost(struct event_watch *w) {
+static void lost(struct docker_watch *w) {
   if (w->over) return;
   w->over = true;
   w->h->on_event(w->data, EVENT_LOST, 0, 0);
 }
 
 static void on_data(void *data, const char *p, size_t n) {
-  struct event_watch *w = data;
+  struct docker_watch *w = data;
   struct error fault = ERROR_INIT;
   if (w->over || w->freed) return;
   w->busy++;
@@ -55,7 +57,7 @@ static void on_data(void *data, const char *p, size_t n) {
 }
 
 static void on_end(void *data, const struct error *err) {
-  struct event_watch *w = data;
+  struct docker_watch *w = data;
   (void)err;
   if (w->freed) return;
   w->busy++;
@@ -72,13 +74,22 @@ static char *events_path(const char *job_id) {
   return xprintf("/events?since=1&filters=%s", escaped);
 }
 
+static void free_watch(struct event_watch *base) {
+  struct docker_watch *w = (struct docker_watch *)base;
+  w->freed = true;
+  if (!w->busy) destroy(w);
+}
+
+static const struct event_watch_ops ops = {.free = free_watch};
+
 int docker_watch(struct runtime *rt, const char *job_id, const struct watch_handlers *h, void *data,
                  struct event_watch **ret, struct error *err) {
   struct docker *d = (struct docker *)rt;
   CLEANUP_FREE char *path = events_path(job_id);
   struct follow_request req = {
       .method = "GET", .path = path, .what = "watching events failed", .head_ms = 60000, .hold = true};
-  struct event_watch *w = xcalloc(1, sizeof *w);
+  struct docker_watch *w = xcalloc(1, sizeof *w);
+  w->base.ops = &ops;
   w->h = h;
   w->data = data;
   jsonstream_init(&w->rows);
@@ -86,12 +97,6 @@ int docker_watch(struct runtime *rt, const char *job_id, const struct watch_hand
     destroy(w);
     return -1;
   }
-  *ret = w;
+  *ret = &w->base;
   return 0;
-}
-
-void event_watch_free(struct event_watch *w) {
-  if (!w) return;
-  w->freed = true;
-  if (!w->busy) destroy(w);
 }
