@@ -28,6 +28,11 @@ struct runtime_info {
   char api[16];          /* negotiated: "1.41" */
   bool live_restore;     /* containers outlive an engine restart */
   int64_t tells_late_ms; /* an end may be told so much later than output and command have ended */
+  const char *target;    /* what a job is there, for the record: NULL: "container" */
+  const char *namespace; /* in which it is; NULL: the engine has none */
+  bool start_waits; /* start() returns only once the command runs, perhaps after minutes: until then it is not
+                       begun, and the loop's interrupt ends it */
+  bool no_signals;  /* none can be sent to the command: signal() takes only the stop signal and KILL */
 };
 
 /* What prepare() found out and decided. Owned; prepared_done(). */
@@ -60,6 +65,7 @@ struct identity {
   json_t *labels;   /* {"run-once.id": ..., ...} complete */
   int64_t run_ms, start_ms,
       keep_ms; /* --timeout, --start-timeout, --keep-for: for a runtime that holds them itself; 0: none */
+  int64_t stop_ms; /* --stop-grace, for a runtime that holds it itself; -1: the source's */
 };
 
 /* Who ended it, where the runtime itself tells (Kubernetes); else END_UNTOLD, and the events tell. */
@@ -68,7 +74,8 @@ enum state_end {
   END_EVICTED,   /* evicted, preempted, drained, the node shut down */
   END_DELETED,   /* deletion was asked for, by whom is not told */
   END_NODE_LOST, /* its node does not answer any more: what became of the command is unknown */
-  END_DEADLINE   /* the deadline that the runtime held passed */
+  END_DEADLINE,  /* the deadline that the runtime held passed */
+  END_GONE       /* removed by someone else before its end was read: it ran, and has ended */
 };
 
 struct container_state {
@@ -82,7 +89,7 @@ struct container_state {
     STATE_DEAD
   } status;
   bool ever_started; /* StartedAt is a real time */
-  int exit_code;     /* of EXITED/DEAD; of CREATED after a failed start: 126, 127, 128 */
+  int exit_code;     /* of EXITED/DEAD, -1: not told; of CREATED after a failed start: 126, 127, 128 */
   bool oom_killed;
   enum state_end end;
   char error[512];                                      /* engine's words */
@@ -120,7 +127,8 @@ enum runtime_event {
   EVENT_DESTROY,
   EVENT_PAUSE,
   EVENT_RESTART,
-  EVENT_LOST /* the event stream itself ended */
+  EVENT_LOST,     /* the event stream itself ended */
+  EVENT_NODE_LOST /* its machine does not answer the cluster: what becomes of the command is unknown */
 };
 struct watch_handlers {
   void (*on_event)(void *data, enum runtime_event e, int signal /* KILL: number, else 0 */, int64_t time_ns);
@@ -148,6 +156,26 @@ struct job_info {
 struct job_list {
   struct job_info *jobs;
   size_t n;
+};
+/* What an engine holds of a job beside its container. */
+struct leftover {
+  char *job_id, *host; /* whose, and of which machine; host may be NULL */
+  char *name;          /* for leftover_remove(); of a claim its key_hash */
+  bool claim;          /* a once-record, never removed by leftover_remove(); else a volume nobody uses */
+  int64_t made_ns;     /* by the engine's clock; 0: unknown */
+};
+struct leftover_list {
+  struct leftover *items;
+  size_t n;
+};
+void leftover_list_done(struct leftover_list *l);
+
+/* What an engine remembers of a job since a moment. */
+enum recall {
+  RECALL_NOT_TOLD, /* its memory does not reach back so far */
+  RECALL_NEVER,    /* nothing of the job was ever made */
+  RECALL_MADE,     /* its container was made, and never started */
+  RECALL_STARTED
 };
 typedef bool job_skip(const char *job_id);
 void job_info_done(struct job_info *i);
@@ -213,11 +241,28 @@ struct runtime_ops {
   /* Removes what a death between two requests left of claim_store and claim_load, if it is older than that.
    */
   void (*claim_sweep)(struct runtime *rt, int64_t stale_ms);
+  /* Settling what no container tells of; NULL: a runtime without such things.
+   * leftovers: volumes of a job that no container uses, with its labels (an engine that ended in the middle
+   * of a removal or create leaves them), and once-records. leftover_remove: refused (ERR_CONFLICT) of one
+   * that is in use after all; missing: success. recall: since_ns by the engine's clock. */
+  int (*leftovers)(struct runtime *rt, struct leftover_list *ret, struct error *err);
+  int (*leftover_remove)(struct runtime *rt, const struct leftover *l, struct error *err);
+  enum recall (*recall)(struct runtime *rt, const char *job_id, int64_t since_ns);
+  /* The exact body that create() sends; new reference, holds values. NULL: p->request with the labels over
+   * it. */
+  json_t *(*body)(struct runtime *rt, const struct prepared *p, const struct identity *who);
   /* For doctor: lines of findings about this engine. */
   int (*examine)(struct runtime *rt, struct strv *ret_facts, struct strv *ret_findings, struct error *err);
 };
+/* What a runtime has to say while one of its calls waits, and to whom; callbacks, each may be NULL. */
+struct runtime_voice {
+  void (*progress)(void *data, const char *words); /* what it waits for: "scheduling", "pulling IMAGE" */
+  void (*notice)(void *data, const char *line);    /* a line for stderr */
+  void *data;
+};
 struct runtime {
   const struct runtime_ops *ops;
+  struct runtime_voice voice; /* set by whoever opened it; all NULL: nobody listens */
 };
 
 /* kind "docker" (which takes Podman too) or "podman". The client is made, nothing is sent yet. */
