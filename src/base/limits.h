@@ -20,4 +20,7 @@
 #define LIMIT_CONFIG_JSON (1u << 20)       /* a docker config.json */
 #define LIMIT_HISTORY_LINE (4u << 20)      /* one record: argv may hold 2 MiB */
 #define LIMIT_ARCHIVE (16u << 20)          /* files copied from the source after its creation */
+#define LIMIT_WATCH_EVENT (8u << 20)       /* one event of a cluster: etcd takes objects of 1.5 MiB */
+#define LIMIT_KUBECONFIG (8u << 20)        /* one file: some hold hundreds of clusters with certificates */
+#define LIMIT_TOKEN (64u << 10)            /* a bearer token: a header line that servers take */
 #endif

@@ -19,6 +19,23 @@ char *easy_authority(const struct endpoint *ep) {
   return xprintf(strchr(ep->host, ':') ? "[%s]:%d" : "%s:%d", ep->host, ep->port);
 }
 
+struct curl_slist *easy_connect_to(const struct endpoint *ep) {
+  if (!ep->server_name) return NULL;
+  CLEANUP_FREE char *authority = easy_authority(ep);
+  CLEANUP_FREE char *line = xprintf("::%s", authority);
+  return curl_slist_append(NULL, line);
+}
+
+/* libcurl verifies the certificate against the name in the URL, and announces it (SNI): where it connects to
+ * is said apart when they differ. */
+static char *url_of(const struct endpoint *ep, const char *path) {
+  const char *base = ep->base_path ? ep->base_path : "", *scheme = ep->tls ? "https" : "http";
+  CLEANUP_FREE char *authority = easy_authority(ep);
+  if (!ep->server_name) return xprintf("%s://%s%s%s", scheme, authority, base, path);
+  return xprintf(strchr(ep->server_name, ':') ? "%s://[%s]:%d%s%s" : "%s://%s:%d%s%s", scheme,
+                 ep->server_name, ep->port, base, path);
+}
+
 static bool is_loopback(const char *host) {
   return !strcmp(host, "localhost") || !strncmp(host, "127.", 4) || !strcmp(host, "::1");
 }
@@ -52,9 +69,7 @@ static void set_tls(CURL *e, const struct endpoint *ep) {
 
 CURL *easy_new(const struct endpoint *ep, const char *path, char *text) {
   CURL *e = curl_easy_init();
-  CLEANUP_FREE char *authority = easy_authority(ep);
-  CLEANUP_FREE char *url =
-      xprintf("%s://%s%s%s", ep->tls ? "https" : "http", authority, ep->base_path ? ep->base_path : "", path);
+  CLEANUP_FREE char *url = url_of(ep, path);
   if (!e) abort(); /* only for want of memory */
   text[0] = '\0';
   curl_easy_setopt(e, CURLOPT_URL, url);
@@ -75,7 +90,14 @@ CURL *easy_new(const struct endpoint *ep, const char *path, char *text) {
   curl_easy_setopt(e, CURLOPT_TCP_KEEPIDLE, KEEPALIVE_S);
   curl_easy_setopt(e, CURLOPT_TCP_KEEPINTVL, KEEPALIVE_S);
   curl_easy_setopt(e, CURLOPT_HTTPPROXYTUNNEL, 1L); /* a proxy that reads along breaks upgraded streams */
-  if (is_loopback(ep->host)) curl_easy_setopt(e, CURLOPT_NOPROXY, "*");
+  /* What the proxy itself says to CONNECT is no answer of the endpoint's. */
+  curl_easy_setopt(e, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+  if (ep->connect_to) curl_easy_setopt(e, CURLOPT_CONNECT_TO, ep->connect_to);
+  if (ep->proxy) {
+    curl_easy_setopt(e, CURLOPT_PROXY, ep->proxy);
+    curl_easy_setopt(e, CURLOPT_NOPROXY, ""); /* said for this endpoint: NO_PROXY has no word in it */
+  } else if (is_loopback(ep->host))
+    curl_easy_setopt(e, CURLOPT_NOPROXY, "*");
   if (ep->tls) set_tls(e, ep);
   return e;
 }
@@ -88,6 +110,14 @@ static int probe_unix(const char *path) {
   if (strlen(path) >= sizeof sa.sun_path) return ENAMETOOLONG;
   memcpy(sa.sun_path, path, strlen(path) + 1);
   return connect(fd, (struct sockaddr *)&sa, sizeof sa) ? errno : 0;
+}
+
+static bool is_cluster(const struct endpoint *ep) {
+  return ep->context != NULL;
+}
+
+static const char *noun(const struct endpoint *ep) {
+  return is_cluster(ep) ? "cluster" : "engine";
 }
 
 static int fault_permission(const struct endpoint *ep, struct error *err) {
@@ -116,10 +146,14 @@ static bool refuses_us(const struct endpoint *ep, const char *text) {
 static int fault_refused(const struct endpoint *ep, const char *text, struct error *err) {
   const char *alert = strstr(text, " alert ") + strlen(" alert ");
   int n = (int)strcspn(alert, ",;");
-  if (ep->cert)
+  if (ep->cert || ep->cert_data)
+    return error_set(err, ERR_PERMISSION, "cannot reach the %s at %s: it refuses the certificate %s: %.*s",
+                     noun(ep), ep->text, ep->cert ? ep->cert : "that the kubeconfig holds", n, alert);
+  if (is_cluster(ep))
     return error_set(err, ERR_PERMISSION,
-                     "cannot reach the engine at %s: it refuses the certificate %s: %.*s", ep->text, ep->cert,
-                     n, alert);
+                     "cannot reach the cluster at %s: it wants a client's certificate (%.*s); "
+                     "client-certificate and client-key belong in the user's entry of the kubeconfig",
+                     ep->text, n, alert);
   return error_set(
       err, ERR_PERMISSION,
       "cannot reach the engine at %s: it wants a client's certificate (%.*s); cert.pem and key.pem "
@@ -132,7 +166,15 @@ static char *tls_advice(const struct endpoint *ep, CURLcode rc, const char *why)
   if (!ep->tls) return NULL;
   if (strstr(why, "wrong version number")) return xstrdup("what answers does not speak TLS");
   if (rc != CURLE_PEER_FAILED_VERIFICATION) return NULL;
+  if (is_cluster(ep) && strstr(why, "subject name"))
+    return xstrdup("tls-server-name of the kubeconfig says which name the certificate has");
   if (ep->ca) return xprintf("only what %s has signed is trusted", ep->ca);
+  if (ep->ca_data)
+    return xstrdup("only what the kubeconfig's certificate-authority-data has signed is trusted");
+  if (is_cluster(ep))
+    return xstrdup(
+        "only the system's authorities are trusted; certificate-authority belongs in the cluster's "
+        "entry of the kubeconfig");
   return xstrdup(
       "only the system's authorities are trusted; ca.pem belongs in DOCKER_CERT_PATH or the context");
 }
@@ -150,12 +192,13 @@ static int fault_unreachable(const struct endpoint *ep, CURL *easy, CURLcode rc,
   if (os == EACCES || os == EPERM) return fault_permission(ep, err);
   if (rc == CURLE_OPERATION_TIMEDOUT) why = "Connection timed out";
   CLEANUP_FREE char *advice = tls_advice(ep, rc, why);
-  return error_set(err, ERR_UNREACHABLE, "cannot reach the engine at %s: %s%s%s", ep->text, why,
+  return error_set(err, ERR_UNREACHABLE, "cannot reach the %s at %s: %s%s%s", noun(ep), ep->text, why,
                    advice ? "; " : "", advice ? advice : "");
 }
 
 int easy_fault_not_http(const struct endpoint *ep, struct error *err) {
-  return error_set(err, ERR_ENGINE, "%s: what answers is not HTTP; is it an engine?", ep->text);
+  return error_set(err, ERR_ENGINE, "%s: what answers is not HTTP; is it %s?", ep->text,
+                   is_cluster(ep) ? "a cluster's API server" : "an engine");
 }
 
 int easy_fault(const struct endpoint *ep, CURL *easy, CURLcode rc, bool sent, const char *what,

@@ -10,6 +10,10 @@ void easy_global(const struct endpoint *ep);
 /* Ready but for the method: URL of `path` (escaped, begins with '/'), socket or TLS material, HTTP/1.1, no
  * signals. `text` takes libcurl's words (CURL_ERROR_SIZE bytes) and must outlive the handle. */
 CURL *easy_new(const struct endpoint *ep, const char *path, char *text);
+/* Where a URL that holds ep->server_name leads, for ep->connect_to; NULL: no such name.
+ * curl_slist_free_all().
+ */
+struct curl_slist *easy_connect_to(const struct endpoint *ep);
 /* "Host:" as sent to this endpoint; for free(). */
 char *easy_authority(const struct endpoint *ep);
 

@@ -50,6 +50,7 @@ struct http_client *http_client_new(struct loop *loop, const struct endpoint *ep
     c->tunnel = ssh_tunnel_new(loop, ep);
     c->ep.scheme = ENDPOINT_UNIX;
   }
+  c->ep.connect_to = easy_connect_to(&c->ep);
   easy_global(&c->ep);
   loop_ready(loop);
   return c;
@@ -66,6 +67,7 @@ int http_client_ready(struct http_client *c, struct error *err) {
 void http_client_free(struct http_client *c) {
   if (!c) return;
   ssh_tunnel_free(c->tunnel);
+  curl_slist_free_all(c->ep.connect_to);
   endpoint_done(&c->ep);
   free(c);
 }
@@ -73,6 +75,16 @@ void http_client_free(struct http_client *c) {
 const struct endpoint *http_client_endpoint(const struct http_client *c) {
   return &c->ep;
 }
+
+void http_client_certificate(struct http_client *c, const char *cert, const char *key) {
+  struct endpoint old = {
+      .cert = c->ep.cert, .key = c->ep.key, .cert_data = c->ep.cert_data, .key_data = c->ep.key_data};
+  c->ep.cert = c->ep.key = NULL;
+  c->ep.cert_data = xstrdup(cert);
+  c->ep.key_data = xstrdup(key);
+  endpoint_done(&old);
+}
+
 struct loop *http_client_loop(const struct http_client *c) {
   return c->loop;
 }
@@ -201,6 +213,7 @@ static void on_timeout(void *data) {
 static void destroy(struct http_exchange *x) {
   transfer_end(&x->transfer);
   curl_easy_cleanup(x->transfer.easy);
+  for (struct curl_slist *l = x->headers; l; l = l->next) explicit_bzero(l->data, strlen(l->data));
   curl_slist_free_all(x->headers);
   task_cancel(x->client->loop, &x->task);
   timer_free(x->timer);
@@ -258,6 +271,34 @@ static void add_header(struct http_exchange *x, const char *line) {
   x->headers = curl_slist_append(x->headers, line);
 }
 
+/* A value that holds a line's end would be read as a header of its own: only we put lines together. */
+static void add_headers(struct http_exchange *x, const char *lines) {
+  while (lines && *lines) {
+    size_t n = strcspn(lines, "\r\n");
+    char *line = xstrndup(lines, n);
+    if (n) add_header(x, line);
+    explicit_bzero(line, n);
+    free(line);
+    lines += n;
+    lines += strspn(lines, "\r\n");
+  }
+}
+
+static void set_headers(struct http_exchange *x, const struct http_request *req) {
+  const struct endpoint *ep = &x->client->ep;
+  if (ep->server_name) { /* the URL holds the certificate's name, see easy_new() */
+    CLEANUP_FREE char *authority = easy_authority(ep);
+    CLEANUP_FREE char *host = xprintf("Host: %s", authority);
+    add_header(x, host);
+  }
+  if (req->accept) {
+    CLEANUP_FREE char *accept = xprintf("Accept: %s", req->accept);
+    add_header(x, accept);
+  }
+  add_headers(x, req->header);
+  curl_easy_setopt(x->transfer.easy, CURLOPT_HTTPHEADER, x->headers);
+}
+
 static void set_method(struct http_exchange *x, const struct http_request *req) {
   CURL *e = x->transfer.easy;
   bool post = !strcmp(req->method, "POST");
@@ -276,8 +317,6 @@ static void set_method(struct http_exchange *x, const struct http_request *req) 
     curl_easy_setopt(e, CURLOPT_NOBODY, 1L);
   } else if (strcmp(req->method, "GET"))
     curl_easy_setopt(e, CURLOPT_CUSTOMREQUEST, req->method);
-  if (req->header) add_header(x, req->header);
-  curl_easy_setopt(e, CURLOPT_HTTPHEADER, x->headers);
 }
 
 struct http_exchange *http_begin(struct http_client *c, const struct http_request *req,
@@ -297,6 +336,7 @@ struct http_exchange *http_begin(struct http_client *c, const struct http_reques
   e = easy_new(&c->ep, req->path, x->text);
   x->transfer = (struct transfer){.easy = e, .on_done = on_over, .data = x};
   set_method(x, req);
+  set_headers(x, req);
   curl_easy_setopt(e, CURLOPT_PREREQFUNCTION, on_prereq);
   curl_easy_setopt(e, CURLOPT_PREREQDATA, x);
   curl_easy_setopt(e, CURLOPT_HEADERFUNCTION, on_header);

@@ -17,15 +17,20 @@ struct http_client *http_client_new(struct loop *loop, const struct endpoint *ep
 void http_client_free(struct http_client *c);
 int http_client_ready(struct http_client *c, struct error *err); /* for upgrade.c; blocks like http_call() */
 const struct endpoint *http_client_endpoint(const struct http_client *c);
+/* The client's certificate from now on, as PEM (copied): new connections show it, and old ones serve no more.
+ */
+void http_client_certificate(struct http_client *c, const char *cert, const char *key);
 struct loop *http_client_loop(const struct http_client *c);
 
 struct http_request {
-  const char *method; /* GET, HEAD, POST, PUT, DELETE */
+  const char *method; /* GET, HEAD, POST, PUT, PATCH, DELETE */
   const char *path;   /* begins with '/', already escaped (http_escape) */
   const void *body;   /* NULL: none. Borrowed until the exchange has ended */
   size_t body_len;
   const char *content_type; /* with a body; NULL: application/json */
-  const char *header;       /* one more "Name: value" line, e.g. X-Registry-Auth; NULL: none */
+  const char *header;       /* more "Name: value" lines, "\r\n" between, e.g. X-Registry-Auth; NULL: none.
+                               Copied; wiped with the exchange: they may be credentials */
+  const char *accept;       /* NULL: anything */
   bool changes;             /* sent once, see above */
   int64_t timeout_ms;       /* for the whole exchange; 0: none (wait, events, logs, pull) */
 };

@@ -5,5 +5,5 @@
 
 typedef int runtime_open_fn(struct loop *loop, const struct endpoint *ep, struct runtime **ret,
                             struct error *err);
-runtime_open_fn docker_open, podman_open;
+runtime_open_fn docker_open, podman_open, kubernetes_open;
 #endif

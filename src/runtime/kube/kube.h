@@ -42,6 +42,7 @@ struct kube {
   struct kube_pods *pods; /* of the one job being looked after; NULL: none yet */
   struct strv warnings; /* "Warning: 299" headers not said yet, each once; prepare() and start() move them to
                            stderr */
+  struct strv warned;   /* all that were ever there: answer.c's memory */
   void (*progress)(void *data,
                    const char *words); /* a long wait's words ("scheduling", "pulling IMAGE"); may be NULL */
   void *progress_data;
@@ -77,7 +78,8 @@ int kube_json(struct kube *k, const struct kube_request *req, const char *what, 
 int kube_get(struct kube *k, const char *path, const char *what, json_t **ret, struct error *err);
 /* The answer's Status in words ("WHAT: message"), kind by code and reason: 404 ERR_MISSING, 409 ERR_CONFLICT,
  * 401 and 403 ERR_PERMISSION (403 with "exceeded quota" or "failed quota" ERR_QUOTA), 422 ERR_CONFIG, 429,
- * 5xx ERR_ENGINE, 504 and reason Timeout ERR_TIMEOUT. err->http_status is set. Evaluates to -1. */
+ * 5xx ERR_ENGINE; 504, reason Timeout and an etcd that did not answer in time ERR_TIMEOUT, 502 ERR_LOST: the
+ * change may have been made. err->http_status is set. Evaluates to -1. */
 int kube_fault(const struct http_response *r, const char *what, struct error *err);
 /* "/api/v1/namespaces/NS/RESOURCE[/NAME][SUFFIX]" with group "" or "batch/v1", "apps/v1", ...; name and
  * suffix may be NULL; suffix comes escaped ("/log?container=web", "?labelSelector=..."). For free(). */
