@@ -44,6 +44,8 @@ struct mount_setting {
   char *origin;
 };
 
+/* --pull, only when it was given: the source's own imagePullPolicy stands otherwise. */
+enum kube_pull { KUBE_PULL_SOURCE, KUBE_PULL_MISSING, KUBE_PULL_ALWAYS, KUBE_PULL_NEVER };
 /* Release file `kubernetes:` and the options of the same names. */
 struct kube_settings {
   char *namespace;       /* release file; --namespace is in the endpoint already. NULL: none */
@@ -54,6 +56,7 @@ struct kube_settings {
   bool init_containers;  /* --init-containers */
   char *volumes_of;      /* --volumes-of POD, of a StatefulSet; NULL: its claims are left out */
   bool streams_apart;    /* --streams apart: by attach, where the log cannot be split */
+  enum kube_pull pull;
 };
 
 struct settings {
