@@ -2,23 +2,34 @@
  * Nothing outside this folder includes it. Sources: kubernetes.io/docs/reference/kubernetes-api, and design
  * notes C1 to C12.
  *
- * What a job is there. All objects have the name N = kube_object_name(identity.name), label run-once/id and
- * the annotations run-once/...:
+ * What a job is there. Secret N, with N = kube_object_name(identity.name), and Job J = kube_job_name(job id).
+ * Without a lock the two names are one. Both have label run-once/id and the annotations run-once/..., and so
+ * has the pod, with label run-once/object = N besides.
  *
  *   create()  POST Secret N. It is the reservation: its name is test-and-set (409: ERR_CONFLICT), so a lock's
- * name makes the lock. It holds the values given for the copy's environment, and the key "ticket". "Created"
- * means that it is there and Job N is not. Its resource uid goes into the container id. start()   POST Job N,
- * once, with the Secret as its owner (ownerReferences); then the Secret is made the Job's dependent, too, so
- * that whichever of both goes, by us, by hand or by TTL, takes the other along. The Job's pod has an
- * environment variable RUN_ONCE_JOB from the Secret's key "ticket", not optional: without the key no
- *             container starts. Blocks until the container runs, has ended, or cannot be hoped for
- * (hopeless.c: its words). ticket    As soon as the first pod's container was seen running the key is taken
- * out of the Secret: a second pod, which the Job's controller makes when the first is deleted or its node is
- * lost, never starts. remove()  The fence, without force: POST of an empty Job N (parallelism 0). 409: the
- * start has arrived: ERR_CONFLICT unless it has ended. 201: the name is taken, no start in flight can arrive;
- * then everything goes. Removal of a Job is in the foreground with its uid as precondition, and waits until
- * the pods are gone: the lock's name must not be free before. The Secret goes last. rename()  (a lock is
- * freed while the ended Job is kept): the Job's ownerReferences are emptied, then the Secret goes.
+ *             name makes the lock. It holds the values given for the copy's environment, and the key
+ *             "ticket-ID". "Created" means that it is there and Job J is not. Its uid goes into the container
+ *             id. A lock's Secret may have been deleted in the background, by hand or with its Job, under a
+ *             pod that still runs: so after a lock was won the pods of label run-once/object = N are looked
+ *             at; one that has not ended holds the lock: ERR_CONFLICT, and by_name() gives it.
+ *   start()   POST Job J, once, with the Secret as its owner: whoever deletes the Secret takes the Job along.
+ *             Its pod has an environment variable RUN_ONCE_JOB from the Secret's key "ticket-ID", not
+ *             optional: without the key no container starts. The key carries the job's id because a lock's
+ *             next holder has a Secret of the same name. Blocks until the container runs, has ended, or cannot
+ *             be hoped for (hopeless.c: its words).
+ *   ticket    As soon as the first pod's container was seen running the key is taken out of the Secret, by
+ *             start() or, if the launcher is gone, by the guardian's first state(): a second pod, which the
+ *             Job's controller makes when the first is deleted or its node is lost, never starts. The same
+ *             PATCH makes the Secret a dependent of the Job: it goes with it, also by TTL.
+ *   remove()  The fence, without force: POST of an empty Job J (parallelism 0). 409: the start has arrived:
+ *             ERR_CONFLICT unless the command has ended. 201: the name is taken, and then the Secret goes: a
+ *             start that arrives even later has no ticket and no owner, and never runs anything. Removal of
+ *             a Job is in the foreground with its uid as precondition. With force the lock's name must not be
+ *             free before the pods are gone, so the Secret is made nobody's dependent (the garbage collector
+ *             would take it at once) and goes last; of a command that has ended nothing is waited for.
+ *   rename()  (a lock is freed while the ended Job is kept): the Job's ownerReferences are emptied, then the
+ *             Secret goes. The Job is called J, not N, so that the lock's next holder need not wait until it
+ *             is gone.
  *
  * The container id is "N/UID-OF-SECRET/JOB-ID" (kube_id_*). Pods are selected by label run-once/id.
  * Nothing polls: one watch of the job's pods (pods.h) tells everybody who wants to know. */
@@ -43,10 +54,10 @@ struct kube {
   struct strv warnings; /* "Warning: 299" headers not said yet, each once; prepare() and start() move them to
                            stderr */
   struct strv warned;   /* all that were ever there: answer.c's memory */
-  void (*progress)(void *data,
-                   const char *words); /* a long wait's words ("scheduling", "pulling IMAGE"); may be NULL */
-  void *progress_data;
+  struct kube_life *life; /* of the job made here: life.h. Freed by kube_life_free() */
 };
+/* life.c: what free() owes; NULL members are fine. */
+void kube_life_free(struct kube *k);
 
 /* endpoint.context of a cluster (made by kubernetes_choose(), read by credentials.c):
  *   {"namespace": "shop", "name": context's name, "cluster": its name,
@@ -113,6 +124,10 @@ void kube_watch_free(struct kube_watch *w);
 /* "run-once.ID" -> "run-once-ID"; a lock's name -> "run-once-lock-HASH40"; always a DNS label of at most 57
  * characters (pods get 6 more). */
 void kube_object_name(const char *identity_name, char ret[64]);
+/* The name of a job's Job: "run-once-ID". */
+void kube_job_name(const char *job_id, char ret[64]);
+/* The ticket's key in the Secret: "ticket-ID". */
+void kube_ticket_key(const char *job_id, char ret[64]);
 /* Any text as a label value: what is not allowed becomes '-', at most 63; the whole text goes into an
  * annotation. */
 void kube_label_value(const char *text, char ret[64]);
