@@ -3,6 +3,7 @@
 #include "base/limits.h"
 #include "data/json.h"
 #include "runtime/docker/labels.h"
+#include "runtime/docker/service.h"
 #include <string.h>
 
 /* What the engine does with "Entrypoint": absent takes the image's, [""] clears it. */
@@ -56,7 +57,7 @@ static void set_entrypoint(struct clone *c) {
                         c->s->entrypoint.n ? argv_array(&c->s->entrypoint) : cleared());
   } else if (empty(c->config, "Entrypoint")) {
     /* The source runs without one although its image has one: it was cleared, and stays so. */
-    bool was_cleared = c->f->source && empty(c->f->source, "Config.Entrypoint") &&
+    bool was_cleared = c->f->source && !c->f->unmerged && empty(c->f->source, "Config.Entrypoint") &&
                        !clone_inherited(c, "Entrypoint") && !empty(c->f->image, "Config.Entrypoint");
     if (was_cleared)
       json_object_set_new(c->config, "Entrypoint", cleared());
@@ -141,7 +142,9 @@ static const char *source_label(const struct clone *c, const char *name) {
 }
 
 static void fill_names(struct clone *c, struct prepared *p) {
-  const char *name = json_str(c->f->source, "Name"), *project = source_label(c, LABEL_COMPOSE_PROJECT);
+  const char *service = json_str(c->f->source, "Service.Name");
+  const char *name = service ? service : json_str(c->f->source, "Name");
+  const char *project = source_label(c, service ? LABEL_STACK : LABEL_COMPOSE_PROJECT);
   if (!project) project = json_str(c->s->described, "project");
   if (name && *name == '/') name++;
   if (c->s->app)
@@ -154,9 +157,9 @@ static void fill_names(struct clone *c, struct prepared *p) {
     p->app = name ? xstrdup(name) : image_short_name(p->image);
   p->release_name = xstrdup(c->s->name ? c->s->name : p->app);
   if (!c->f->source) return;
-  p->target_kind = xstrdup("container");
+  p->target_kind = xstrdup(service ? "service" : "container");
   p->target_name = xstrdup(name);
-  p->target_id = xstrdup(json_str(c->f->source, "Id"));
+  p->target_id = xstrdup(json_str(c->f->source, service ? "Service.ID" : "Id"));
 }
 
 /* "repo@sha256:..": of the reference's own repository if it is there, else the first. */

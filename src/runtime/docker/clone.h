@@ -9,7 +9,7 @@
 
 /* What was looked up. Borrowed. */
 struct facts {
-  const json_t *source;    /* GET /containers/ID/json; NULL: image/REF */
+  const json_t *source;    /* GET /containers/ID/json, or of a Swarm service (service.h); NULL: image/REF */
   const json_t *old_image; /* inspect of the image the source runs; NULL: no source, or gone */
   const json_t *image;     /* inspect of the image that will run; NULL: not on the engine yet */
   bool replaced;           /* settings.image over a source: image and old_image are two images */
@@ -17,6 +17,7 @@ struct facts {
   const json_t *renewed;   /* source networks made anew under their name: {NAME: new id}; may be NULL */
   const json_t *late;      /* files to copy, as in private_parts; may be NULL */
   const char *unread;      /* a Compose file of the source that this machine cannot read; NULL: none */
+  bool unmerged; /* what the source does not say is its image's, not empty: service, image unknown */
   int api_minor;
   bool podman;
 };

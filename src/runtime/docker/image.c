@@ -66,6 +66,7 @@ static int find_running(struct docker *d, const struct settings *s, const json_t
                         struct strv *notes, struct error *err) {
   const char *id = json_str(source, "Image"), *ref = json_str(source, "Config.Image");
   json_t *tagged = NULL;
+  if (!id && s->source.kind == SOURCE_SERVICE && ref) return find_given(d, s, ref, ret, err);
   if (!id)
     return error_set(err, ERR_ENGINE, "%s failed: the engine does not say which image it runs",
                      s->source.text);
@@ -102,7 +103,7 @@ int images_find(struct docker *d, const struct settings *s, const json_t *source
     rc = find_given(d, s, ref, &found.image, err);
   else if (found.old_image)
     found.image = json_incref(found.old_image);
-  else
+  else if (json_str(source, "Image")) /* else a Swarm service's, not on this engine yet: to be pulled */
     rc = error_set(err, ERR_IMAGE,
                    "%s failed: its image %s is no longer on the engine; --image REF names another",
                    s->source.text, json_str(source, "Image"));

@@ -4,7 +4,7 @@
 #include "runtime/docker/docker.h"
 
 struct images {
-  json_t *old_image; /* of the source; NULL: no source, or gone */
+  json_t *old_image; /* of the source; NULL: no source, gone, or (of a Swarm service) never here */
   json_t *image;     /* that will run; NULL: not on the engine */
   bool replaced;     /* settings.image stands over the source's */
 };

@@ -7,6 +7,7 @@
 #include "runtime/docker/late.h"
 #include "runtime/docker/podman.h"
 #include "runtime/docker/references.h"
+#include "runtime/docker/service.h"
 #include "runtime/docker/source.h"
 #include <stdlib.h>
 
@@ -30,9 +31,11 @@ static int look_up(struct docker *d, const struct settings *s, struct found *f, 
   if (source_find(d, s, &f->source, notes, err) < 0) return -1;
   if (images_find(d, s, f->source, &f->images, notes, err) < 0) return -1;
   if (references_networks(d, s, &f->networks, err) < 0) return -1;
-  if (f->source && !s->networks_set && references_source(d, f->source, &f->renewed, err) < 0) return -1;
+  bool service = f->source && s->source.kind == SOURCE_SERVICE, container = f->source && !service;
+  if (service) service_inherit(f->source, f->images.old_image);
+  if (container && !s->networks_set && references_source(d, f->source, &f->renewed, err) < 0) return -1;
   if (references_volumes(d, s, err) < 0) return -1;
-  return f->source ? late_find(d, f->source, &f->late, &f->unread, err) : 0;
+  return container ? late_find(d, f->source, &f->late, &f->unread, err) : 0;
 }
 
 int docker_prepare(struct runtime *rt, const struct settings *s, struct prepared *ret, struct error *err) {
@@ -51,6 +54,7 @@ int docker_prepare(struct runtime *rt, const struct settings *s, struct prepared
                           .renewed = f.renewed,
                           .late = f.late,
                           .unread = f.unread,
+                          .unmerged = s->source.kind == SOURCE_SERVICE && !f.images.old_image,
                           .api_minor = d->api_minor,
                           .podman = d->podman};
     rc = clone_build(s, &facts, &made, err);

@@ -4,8 +4,7 @@
 #include "runtime/docker/labels.h"
 #include <string.h>
 
-/* *ret NULL when there is no such thing. */
-static int look(struct docker *d, const char *kind, const char *name, json_t **ret, struct error *err) {
+int references_look(struct docker *d, const char *kind, const char *name, json_t **ret, struct error *err) {
   struct error why = ERROR_INIT;
   CLEANUP_FREE char *escaped = http_escape(name);
   CLEANUP_FREE char *path = xprintf("/%s/%s", kind, escaped);
@@ -61,7 +60,7 @@ int references_networks(struct docker *d, const struct settings *s, json_t **ret
       continue;
     }
     CLEANUP_JSON json_t *found = NULL;
-    if (look(d, "networks", name, &found, err) < 0) return -1;
+    if (references_look(d, "networks", name, &found, err) < 0) return -1;
     if (!json_str(found, "Id") || !json_str(found, "Name"))
       return error_set(err, ERR_CONFIG, "network '%s' failed: it does not exist on the engine", name);
     json_array_append_new(
@@ -76,9 +75,9 @@ static int look_again(struct docker *d, const char *name, const char *id, json_t
                       struct error *err) {
   CLEANUP_JSON json_t *by_id = NULL;
   CLEANUP_JSON json_t *by_name = NULL;
-  if (id && *id && look(d, "networks", id, &by_id, err) < 0) return -1;
+  if (id && *id && references_look(d, "networks", id, &by_id, err) < 0) return -1;
   if (by_id) return 0;
-  if (look(d, "networks", name, &by_name, err) < 0) return -1;
+  if (references_look(d, "networks", name, &by_name, err) < 0) return -1;
   if (!json_str(by_name, "Id"))
     return error_set(err, ERR_CONFIG, "network '%s' of the source failed: it no longer exists on the engine",
                      name);
@@ -108,7 +107,7 @@ int references_volumes(struct docker *d, const struct settings *s, struct error 
     const struct mount_setting *m = &s->mounts[i];
     if (m->kind != MOUNT_VOLUME || !m->source) continue;
     CLEANUP_JSON json_t *found = NULL;
-    if (look(d, "volumes", m->source, &found, err) < 0) return -1;
+    if (references_look(d, "volumes", m->source, &found, err) < 0) return -1;
     if (!found)
       return error_set(
           err, ERR_CONFIG,

@@ -3,6 +3,8 @@
 #define RUNTIME_DOCKER_REFERENCES_H
 #include "runtime/docker/docker.h"
 
+/* GET /KIND/NAME of "networks" or "volumes"; *ret NULL when there is no such thing. */
+int references_look(struct docker *d, const char *kind, const char *name, json_t **ret, struct error *err);
 /* settings.networks in their order, as clone.h's facts want them: {"Id", "Name"}, or a string for a mode.
  * NULL when the settings name none. ERR_CONFIG: a network that does not exist. */
 int references_networks(struct docker *d, const struct settings *s, json_t **ret, struct error *err);

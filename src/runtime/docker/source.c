@@ -3,6 +3,7 @@
 #include "base/buf.h"
 #include "data/json.h"
 #include "runtime/docker/labels.h"
+#include "runtime/docker/service.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -234,8 +235,9 @@ static int find_service(struct docker *d, const struct settings *s, json_t **ret
 int source_find(struct docker *d, const struct settings *s, json_t **ret, struct strv *notes,
                 struct error *err) {
   enum source_kind kind = s->source.kind;
-  if (s->image_of && kind != SOURCE_COMPOSE)
-    return error_set(err, ERR_USAGE, "--image-of failed: only a compose/ source has replicas to choose from");
+  if (s->image_of && kind != SOURCE_COMPOSE && kind != SOURCE_SERVICE)
+    return error_set(err, ERR_USAGE,
+                     "--image-of failed: only a compose/ or service/ source has replicas to choose from");
   switch (kind) {
   case SOURCE_NONE:
   case SOURCE_IMAGE:
@@ -246,6 +248,8 @@ int source_find(struct docker *d, const struct settings *s, json_t **ret, struct
     return inspect(d, s, s->source.name, ret, err);
   case SOURCE_COMPOSE:
     return find_service(d, s, ret, notes, err);
+  case SOURCE_SERVICE:
+    return service_find(d, s, ret, notes, err);
   case SOURCE_WORKLOAD:
     return error_set(err, ERR_USAGE,
                      "%s failed: the docker runtime has no such source; it needs a Kubernetes "
@@ -254,7 +258,7 @@ int source_find(struct docker *d, const struct settings *s, json_t **ret, struct
   default:
     return error_set(err, ERR_USAGE,
                      "%s failed: the docker runtime of this version does not have this kind of "
-                     "source; it knows image/, container/, compose/ and file:",
+                     "source; it knows image/, container/, compose/, service/ and file:",
                      s->source.text);
   }
 }

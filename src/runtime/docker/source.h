@@ -5,9 +5,9 @@
 
 #define SOURCE_CALL_MS 60000 /* an inspect; a busy engine takes seconds */
 
-/* Inspect document of the source container; *ret NULL for image/REF. What had to be chosen goes to notes.
- * ERR_MISSING, ERR_CONFIG (several projects), ERR_ROLLOUT (replicas on more than one image), ERR_USAGE (a
- * kind of source that Docker does not have). */
+/* Inspect document of the source container, or one made of a service (service.h); *ret NULL for image/REF.
+ * What had to be chosen goes to notes. ERR_MISSING, ERR_CONFIG (several projects), ERR_ROLLOUT (replicas on
+ * more than one image), ERR_USAGE (a kind of source that Docker does not have). */
 int source_find(struct docker *d, const struct settings *s, json_t **ret, struct strv *notes,
                 struct error *err);
 
