@@ -121,6 +121,7 @@ static void show_differences(struct clone *c) {
               {"Volumes", "declared volumes"}};
   if (!c->f->replaced) return;
   if (!c->f->old_image) {
+    if (c->f->unmerged) return; /* nothing of it was taken over */
     plan_note(
         c, "the source's old image is gone: what the source merely had from it cannot be told apart and is "
            "kept");
@@ -186,6 +187,7 @@ void plan_finish(struct clone *c, const struct prepared *p) {
   show_differences(c);
   show_late(c);
   json_array_extend(plan_list(c, "dropped"), json_at(c->s->described, "left_out"));
+  json_array_extend(plan_list(c, "dropped"), json_at(c->f->source, "LeftOut"));
   if (c->s->networks_set) plan_checked(c, "the networks given exist on the engine");
   if (c->s->n_mounts && !c->s->create_volumes) plan_checked(c, "the named volumes given exist on the engine");
   if (p->image_id) plan_checked(c, "the image is pinned by its id");
