@@ -39,7 +39,31 @@ void process_title(const char *text) {
 }
 
 void process_forget_environment(void) {
-  static const char *const names[] = {"HOME", "PATH", "USER", "LOGNAME", "SSH_AUTH_SOCK", "XDG_RUNTIME_DIR"};
+  static const char *const names[] = {
+      "HOME",
+      "PATH",
+      "USER",
+      "LOGNAME",
+      "SSH_AUTH_SOCK",
+      "XDG_RUNTIME_DIR", /* ssh */
+      "http_proxy",
+      "https_proxy",
+      "all_proxy",
+      "no_proxy",
+      "HTTP_PROXY",
+      "HTTPS_PROXY",
+      "ALL_PROXY",
+      "NO_PROXY", /* the way to the engine */
+      "CONTAINERS_CONF",
+      "CONTAINERS_STORAGE_CONF",
+      "CONTAINERS_REGISTRIES_CONF",
+      "STORAGE_DRIVER",
+      "STORAGE_OPTS",
+      "XDG_CONFIG_HOME",
+      "XDG_DATA_HOME",
+      "TMPDIR",
+      "DBUS_SESSION_BUS_ADDRESS", /* podman */
+  };
   char *kept[ARRAY_LEN(names)];
   for (size_t i = 0; i < ARRAY_LEN(names); i++) kept[i] = xstrdup(getenv(names[i]));
   for (char **e = environ; e && *e; e++) explicit_bzero(*e, strlen(*e));

@@ -7,9 +7,9 @@
 void process_init(int argc, char **argv);
 /* Overwrites argv's memory by the text (cut to what fits). */
 void process_title(const char *text);
-/* Overwrites the strings of the environment: /proc/PID/environ is blank afterwards. What ssh and private
- * folders need is kept (HOME, PATH, USER, LOGNAME, SSH_AUTH_SOCK, XDG_RUNTIME_DIR): none of it is a secret.
- */
+/* Overwrites the strings of the environment: /proc/PID/environ is blank afterwards. What the way to an engine
+ * needs (ssh, proxies, podman and its storage, private folders) is kept, in memory of our own that nobody
+ * else can look at: a proxy's address may hold a password. */
 void process_forget_environment(void);
 /* Gives back the pages of program and libraries that this process only read: they come back from the page
  * cache when they are needed again. For a process about to wait for long: what it read once stays counted as

@@ -4,6 +4,7 @@
 #include "base/limits.h"
 #include "data/json.h"
 #include "net/context.h"
+#include <errno.h>
 #include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
@@ -64,6 +65,56 @@ static int from_host(const char *host, const char *why, struct endpoint *ret, st
   return 0;
 }
 
+/* Where Podman's own service listens, as root or as this user; for free(). */
+static char *podman_socket(void) {
+  const char *run = env("XDG_RUNTIME_DIR");
+  if (!geteuid()) return xstrdup("/run/podman/podman.sock");
+  return run ? xprintf("%s/podman/podman.sock", run)
+             : xprintf("/run/user/%lu/podman/podman.sock", (unsigned long)geteuid());
+}
+
+static bool have_podman(void) {
+  const char *at = env("PATH");
+  for (bool last = !at; !last;) {
+    size_t n = strcspn(at, ":");
+    CLEANUP_FREE char *file = xprintf("%.*s/podman", (int)n, at);
+    if (n && !access(file, X_OK)) return true;
+    last = !at[n];
+    at += n + 1;
+  }
+  return false;
+}
+
+/* Podman's own socket, which is not there, and podman is: the same engine is reached by a service of ours.
+ * One that exists is used as it is: if nobody listens that is an error. */
+static void start_podman_for(struct endpoint *ep) {
+  struct stat st;
+  CLEANUP_FREE char *own = podman_socket();
+  if (ep->scheme != ENDPOINT_UNIX || strcmp(ep->socket_path, own) != 0) return;
+  if (!stat(own, &st) || (errno != ENOENT && errno != ENOTDIR) || !have_podman()) return;
+  ep->podman_service = true;
+  char *why = xprintf("%s; it is not there: podman system service is started", ep->why);
+  free(ep->why);
+  ep->why = why;
+}
+
+static int no_socket(bool podman, struct endpoint *ret, struct error *err) {
+  if (podman && have_podman()) {
+    CLEANUP_FREE char *own = podman_socket();
+    CLEANUP_FREE char *host = xprintf("unix://%s", own);
+    return endpoint_parse(host, "Podman's socket", ret, err);
+  }
+  if (podman)
+    return error_set(err, ERR_UNREACHABLE,
+                     "no Podman found: neither /run/podman/podman.sock nor "
+                     "$XDG_RUNTIME_DIR/podman/podman.sock exists, and podman is not in the PATH; install it, "
+                     "or name a socket with --host");
+  return error_set(err, ERR_UNREACHABLE,
+                   "no engine found: neither /var/run/docker.sock nor /run/podman/podman.sock nor one in "
+                   "XDG_RUNTIME_DIR exists; name one with --host, --context or DOCKER_HOST%s",
+                   have_podman() ? ", or take Podman, which needs none, with --runtime podman" : "");
+}
+
 /* The first socket that exists. One that cannot even be looked at (a folder closed to us, as root's Podman
  * has it) does not count as existing; one that exists and does not answer is an error later, never skipped.
  */
@@ -84,14 +135,7 @@ static int from_first_socket(bool podman, struct endpoint *ret, struct error *er
     CLEANUP_FREE char *host = xprintf("unix://%s", found);
     r = endpoint_parse(host, "first socket", ret, err);
   } else
-    r = podman ? error_set(err, ERR_UNREACHABLE,
-                           "no Podman found: neither /run/podman/podman.sock nor "
-                           "$XDG_RUNTIME_DIR/podman/podman.sock exists; start one with: podman system "
-                           "service --time=0 unix:///run/podman/podman.sock, or name one with --host")
-               : error_set(
-                     err, ERR_UNREACHABLE,
-                     "no engine found: neither /var/run/docker.sock nor /run/podman/podman.sock nor one in "
-                     "XDG_RUNTIME_DIR exists; name one with --host, --context or DOCKER_HOST");
+    r = no_socket(podman, ret, err);
   for (size_t i = 0; i < ARRAY_LEN(paths); i++) free(paths[i]);
   return r;
 }
@@ -170,7 +214,7 @@ static int current_context(char **ret, struct error *err) {
   return 0;
 }
 
-int endpoint_choose(const struct endpoint_choice *c, struct endpoint *ret, struct error *err) {
+static int choose(const struct endpoint_choice *c, struct endpoint *ret, struct error *err) {
   CLEANUP_FREE char *current = NULL;
   if (c->host && c->context)
     return error_set(err, ERR_USAGE, "--host and --context: only one of them can be given");
@@ -184,4 +228,10 @@ int endpoint_choose(const struct endpoint_choice *c, struct endpoint *ret, struc
   if (current && *current && strcmp(current, "default"))
     return from_context(current, "currentContext of config.json", c->podman, ret, err);
   return from_default(NULL, c->podman, ret, err);
+}
+
+int endpoint_choose(const struct endpoint_choice *c, struct endpoint *ret, struct error *err) {
+  if (choose(c, ret, err)) return -1;
+  start_podman_for(ret);
+  return 0;
 }

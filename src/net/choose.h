@@ -2,7 +2,8 @@
  * context:, DOCKER_HOST, DOCKER_CONTEXT, currentContext of $DOCKER_CONFIG/config.json, else the first
  * existing socket. A release file's context against a different DOCKER_HOST or DOCKER_CONTEXT is an error
  * showing both. An explicit target that cannot be used is an error; nothing falls back. Context store as
- * docker/cli cli/context/store. */
+ * docker/cli cli/context/store. Podman's own socket of this user, named or by --runtime podman, need not be
+ * there where podman is in the PATH: ret->podman_service. */
 #ifndef NET_CHOOSE_H
 #define NET_CHOOSE_H
 #include "net/endpoint.h"

@@ -36,6 +36,7 @@ void endpoint_copy(struct endpoint *to, const struct endpoint *from) {
       .text = xstrdup(from->text),
       .why = xstrdup(from->why),
       .socket_path = xstrdup(from->socket_path),
+      .podman_service = from->podman_service,
       .host = xstrdup(from->host),
       .port = from->port,
       .base_path = xstrdup(from->base_path),

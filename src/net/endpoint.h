@@ -11,8 +11,10 @@ struct endpoint {
   char *text; /* as shown to people and recorded: "unix:///var/run/docker.sock" (no password) */
   char
       *why; /* where it came from: "--host", "DOCKER_HOST", "context prod (DOCKER_CONTEXT)", "first socket" */
-  char *socket_path; /* unix */
-  char *host;        /* tcp, ssh: without brackets */
+  char *socket_path;   /* unix */
+  bool podman_service; /* unix: that socket is not there, and podman is: it is started (net/podman_service.h)
+                        */
+  char *host;          /* tcp, ssh: without brackets */
   int port;
   char *base_path; /* tcp: "" or "/prefix" without trailing slash */
   char *user;      /* ssh */

@@ -5,6 +5,7 @@
 #include "base/trace.h"
 #include "net/easy.h"
 #include "net/loop_curl.h"
+#include "net/podman_service.h"
 #include "net/ssh.h"
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +16,8 @@
 struct http_client {
   struct loop *loop;
   struct endpoint ep;
-  struct ssh_tunnel *tunnel; /* NULL: none */
+  struct ssh_tunnel *tunnel;      /* NULL: none */
+  struct podman_service *service; /* NULL: none */
 };
 
 /* libcurl's callbacks fill `pending`, `response` and the flags; run() tells the owner, outside of libcurl. */
@@ -51,22 +53,26 @@ struct http_client *http_client_new(struct loop *loop, const struct endpoint *ep
     c->ep.scheme = ENDPOINT_UNIX;
   }
   c->ep.connect_to = easy_connect_to(&c->ep);
+  if (ep->podman_service) c->service = podman_service_new(loop, ep);
   easy_global(&c->ep);
   loop_ready(loop);
   return c;
 }
 
 int http_client_ready(struct http_client *c, struct error *err) {
-  if (!c->tunnel) return 0;
-  if (ssh_tunnel_ready(c->tunnel, err)) return -1;
-  free(c->ep.socket_path);
-  c->ep.socket_path = xstrdup(ssh_tunnel_socket(c->tunnel));
+  if (c->tunnel ? ssh_tunnel_ready(c->tunnel, err) : c->service ? podman_service_ready(c->service, err) : 0)
+    return -1;
+  if (c->tunnel || c->service) {
+    free(c->ep.socket_path);
+    c->ep.socket_path = xstrdup(c->tunnel ? ssh_tunnel_socket(c->tunnel) : podman_service_socket(c->service));
+  }
   return 0;
 }
 
 void http_client_free(struct http_client *c) {
   if (!c) return;
   ssh_tunnel_free(c->tunnel);
+  podman_service_free(c->service);
   curl_slist_free_all(c->ep.connect_to);
   endpoint_done(&c->ep);
   free(c);

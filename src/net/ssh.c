@@ -4,9 +4,9 @@
 #include "base/fd.h"
 #include "base/trace.h"
 #include "net/loop_curl.h"
-#include "net/ssh_folder.h"
-#include "net/ssh_process.h"
 #include "net/ssh_words.h"
+#include "net/tunnel_folder.h"
+#include "net/tunnel_process.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,7 +25,7 @@
 struct ssh_tunnel {
   struct loop *loop;
   struct endpoint ep;
-  struct ssh_folder folder;
+  struct tunnel_folder folder;
   bool up, dialing;
   pid_t pid; /* the forwarding one; 0: none */
   int status;
@@ -99,7 +99,7 @@ static int spawn_forward(struct ssh_tunnel *t, struct error *err) {
   argv[n++] = t->ep.host;
   argv[n] = NULL;
   unlink(t->folder.socket);
-  return ssh_spawn((char *const *)argv, -1, t->folder.log, &t->pid, err);
+  return tunnel_spawn((char *const *)argv, "openssh-client", -1, t->folder.log, &t->pid, err);
 }
 
 static bool forward_lives(struct ssh_tunnel *t) {
@@ -108,7 +108,7 @@ static bool forward_lives(struct ssh_tunnel *t) {
 }
 
 static void end_forward(struct ssh_tunnel *t) {
-  if (forward_lives(t)) ssh_end(t->pid);
+  if (forward_lives(t)) tunnel_end(t->pid);
   t->pid = 0;
 }
 
@@ -131,7 +131,7 @@ static int spawn_dial(struct ssh_tunnel *t, int fd, pid_t *ret, struct error *er
   argv[n++] = t->ep.host;
   argv[n++] = command;
   argv[n] = NULL;
-  return ssh_spawn((char *const *)argv, fd, t->folder.log, ret, err);
+  return tunnel_spawn((char *const *)argv, "openssh-client", fd, t->folder.log, ret, err);
 }
 
 static void on_connection(void *data, int listener, unsigned events) {
@@ -166,7 +166,7 @@ static int listen_here(struct ssh_tunnel *t, struct error *err) {
 
 static void end_dials(struct ssh_tunnel *t) {
   reap_dials(t);
-  for (size_t i = 0; i < t->n_dials; i++) ssh_end(t->dials[i]);
+  for (size_t i = 0; i < t->n_dials; i++) tunnel_end(t->dials[i]);
   t->n_dials = 0;
 }
 
@@ -174,18 +174,10 @@ static void end_dials(struct ssh_tunnel *t) {
 
 static int fault(struct ssh_tunnel *t, struct error *err) {
   struct buf log;
-  ssh_folder_read_log(&t->folder, &log);
+  tunnel_folder_read_log(&t->folder, &log);
   ssh_fault(&t->ep, log.len ? log.data : "", t->dialing || !t->pid ? t->status : -1, err);
   buf_done(&log);
   return -1;
-}
-
-static int connect_here(struct ssh_tunnel *t) {
-  struct sockaddr_un sa;
-  int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-  if (fd >= 0 && (!address(t->folder.socket, &sa) || connect(fd, (struct sockaddr *)&sa, sizeof sa)))
-    fd_close(&fd);
-  return fd;
 }
 
 static void on_readable(void *data, int fd, unsigned events) {
@@ -211,7 +203,7 @@ static int ask(struct ssh_tunnel *t, int fd, struct error *err) {
 static int await_socket(struct ssh_tunnel *t, int *ret_fd, struct error *err) {
   int64_t until = clock_ms() + UP_MS;
   bool never = false;
-  while ((*ret_fd = connect_here(t)) < 0) {
+  while ((*ret_fd = tunnel_folder_connect(&t->folder)) < 0) {
     if (!forward_lives(t) || clock_ms() >= until) return fault(t, err);
     enum error_kind kind = loop_wait(t->loop, &never, LOOK_MS, err);
     if (kind && kind != ERR_TIMEOUT) return -1;
@@ -234,7 +226,7 @@ static int try_dial(struct ssh_tunnel *t, struct error *err) {
   t->dialing = true;
   t->dial_fault = (struct error)ERROR_INIT;
   if (listen_here(t, err)) return -1;
-  CLEANUP_FD int fd = connect_here(t);
+  CLEANUP_FD int fd = tunnel_folder_connect(&t->folder);
   int r = fd < 0 ? 0 : ask(t, fd, err);
   if (r > 0) return 0;
   for (int64_t until = clock_ms() + 1000; t->n_dials && clock_ms() < until; reap_dials(t))
@@ -256,8 +248,8 @@ static void no_more_dialing(struct ssh_tunnel *t) {
 
 static int come_up(struct ssh_tunnel *t, struct error *err) {
   int64_t begun = clock_ms();
-  if (!t->folder.path && ssh_folder_make(&t->folder, err)) return -1;
-  ssh_folder_clear_log(&t->folder);
+  if (!t->folder.path && tunnel_folder_make(&t->folder, "ssh", err)) return -1;
+  tunnel_folder_clear_log(&t->folder);
   int r = try_forward(t, err);
   if (!r) {
     trace(TRACE_NET, "ssh: the socket cannot be forwarded, trying docker system dial-stdio");
@@ -284,7 +276,7 @@ void ssh_tunnel_free(struct ssh_tunnel *t) {
   if (!t) return;
   end_forward(t);
   no_more_dialing(t);
-  ssh_folder_remove(&t->folder);
+  tunnel_folder_remove(&t->folder);
   endpoint_done(&t->ep);
   free(t);
 }

@@ -237,6 +237,52 @@ static void the_config_folder(void **state) {
 }
 
 #define WORLD_TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+/* Podman's own socket need not be there where podman is. */
+static void podman_that_is_started(void **state) {
+  struct world *w = *state;
+  CLEANUP_FREE char *path = xstrdup(getenv("PATH"));
+  CLEANUP_FREE char *bin = xprintf("%s/bin", w->dir);
+  CLEANUP_FREE char *own =
+      geteuid() ? xprintf("%s/podman/podman.sock", w->run) : xstrdup("/run/podman/podman.sock");
+  CLEANUP_FREE char *host = xprintf("unix://%s", own);
+  struct endpoint_choice any = {.podman = true}, named = {.host = host},
+                         other = {.host = "unix:///x/podman.sock"};
+  struct endpoint ep;
+  struct error err = ERROR_INIT;
+  setenv("XDG_RUNTIME_DIR", w->run, 1);
+  if (file_exists("/run/podman/podman.sock")) skip();
+  setenv("PATH", bin, 1); /* no podman there */
+  assert_int_equal(endpoint_choose(&any, &ep, &err), -1);
+  assert_non_null(strstr(err.text, "no Podman found: "));
+  assert_int_equal(endpoint_choose(&named, &ep, &err), 0);
+  assert_false(ep.podman_service);
+  endpoint_done(&ep);
+  make(w->dir, "bin/podman", "#!/bin/sh\n");
+  CLEANUP_FREE char *program = xprintf("%s/podman", bin);
+  chmod(program, 0755);
+  if (!file_exists("/var/run/docker.sock")) refused(NULL, NULL, NULL, ERR_UNREACHABLE, "no engine found: ");
+  for (int i = 0; i < 2; i++) {
+    if (endpoint_choose(i ? &named : &any, &ep, &err)) fail_msg("%s", err.text);
+    assert_true(ep.podman_service);
+    assert_string_equal(ep.text, host);
+    assert_string_equal(ep.why, i ? "--host; it is not there: podman system service is started"
+                                  : "Podman's socket; it is not there: podman system service is started");
+    struct endpoint copy;
+    endpoint_copy(&copy, &ep);
+    assert_true(copy.podman_service);
+    endpoint_done(&copy);
+    endpoint_done(&ep);
+  }
+  assert_int_equal(endpoint_choose(&other, &ep, &err), 0); /* no socket of ours to decide about */
+  assert_false(ep.podman_service);
+  endpoint_done(&ep);
+  make(w->run, "podman/podman.sock", ""); /* what exists is used as it is */
+  if (endpoint_choose(&any, &ep, &err)) fail_msg("%s", err.text);
+  assert_false(ep.podman_service);
+  endpoint_done(&ep);
+  setenv("PATH", path, 1);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       WORLD_TEST(the_order),
@@ -245,6 +291,7 @@ int main(void) {
       WORLD_TEST(tls_of_a_context),
       WORLD_TEST(tls_of_the_environment),
       WORLD_TEST(the_first_socket_that_exists),
+      WORLD_TEST(podman_that_is_started),
       WORLD_TEST(the_config_folder),
   };
   return RUN_TESTS(tests);

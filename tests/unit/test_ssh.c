@@ -5,8 +5,8 @@
 #include "base/fd.h"
 #include "descriptors.h"
 #include "net/ssh.h"
-#include "net/ssh_folder.h"
 #include "net/ssh_words.h"
+#include "net/tunnel_folder.h"
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -177,24 +177,24 @@ static void an_interrupt_ends_it(void **state) {
 }
 
 static void folders_of_the_dead_are_swept(void **state) {
-  struct ssh_folder a, b;
+  struct tunnel_folder a, b;
   struct error err = ERROR_INIT;
   struct stat st;
   (void)state;
-  assert_int_equal(ssh_folder_make(&a, &err), 0);
+  assert_int_equal(tunnel_folder_make(&a, "ssh", &err), 0);
   assert_int_equal(stat(a.path, &st), 0);
   assert_int_equal(st.st_mode & 07777, 0700);
   int log = dup(a.log);
   fd_close(&a.log); /* its owner is gone, but an ssh lives */
-  assert_int_equal(ssh_folder_make(&b, &err), 0);
+  assert_int_equal(tunnel_folder_make(&b, "ssh", &err), 0);
   assert_int_equal(folders_left(), 2);
-  ssh_folder_remove(&b);
+  tunnel_folder_remove(&b);
   assert_int_equal(folders_left(), 1);
   fd_close(&log);
-  assert_int_equal(ssh_folder_make(&b, &err), 0);
+  assert_int_equal(tunnel_folder_make(&b, "ssh", &err), 0);
   assert_int_equal(folders_left(), 1);
-  ssh_folder_remove(&b);
-  ssh_folder_remove(&a); /* no harm */
+  tunnel_folder_remove(&b);
+  tunnel_folder_remove(&a); /* no harm */
   assert_int_equal(folders_left(), 0);
 }
 

@@ -1,4 +1,4 @@
-#include "net/ssh_process.h"
+#include "net/tunnel_process.h"
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/process.h"
@@ -40,9 +40,10 @@ static int high(int fd) {
   return up;
 }
 
-int ssh_spawn(char *const argv[], int io, int log, pid_t *ret, struct error *err) {
+int tunnel_spawn(char *const argv[], const char *package, int io, int log, pid_t *ret, struct error *err) {
   int p[2], no = 0;
-  if (pipe2(p, O_CLOEXEC)) return error_set(err, ERR_SYSTEM, "starting ssh failed: %s", strerror(errno));
+  if (pipe2(p, O_CLOEXEC))
+    return error_set(err, ERR_SYSTEM, "starting %s failed: %s", argv[0], strerror(errno));
   CLEANUP_FD int reading = p[0];
   CLEANUP_FD int writing = high(p[1]);
   CLEANUP_FD int log_high = fcntl(log, F_DUPFD_CLOEXEC, 10);
@@ -50,7 +51,7 @@ int ssh_spawn(char *const argv[], int io, int log, pid_t *ret, struct error *err
   pid_t self = getpid(), pid = fork();
   if (!pid) child(argv, io_high, log_high, writing, self);
   fd_close(&writing);
-  if (pid < 0) return error_set(err, ERR_SYSTEM, "starting ssh failed: %s", strerror(errno));
+  if (pid < 0) return error_set(err, ERR_SYSTEM, "starting %s failed: %s", argv[0], strerror(errno));
   ssize_t n;
   while ((n = read(reading, &no, sizeof no)) < 0 && errno == EINTR) {
   }
@@ -60,12 +61,12 @@ int ssh_spawn(char *const argv[], int io, int log, pid_t *ret, struct error *err
   }
   waitpid(pid, NULL, 0);
   if (no == ENOENT)
-    return error_set(err, ERR_UNREACHABLE,
-                     "starting ssh failed: it is not in the PATH; install it (openssh-client)");
-  return error_set(err, ERR_SYSTEM, "starting ssh failed: %s", strerror(no));
+    return error_set(err, ERR_UNREACHABLE, "starting %s failed: it is not in the PATH; install it (%s)",
+                     argv[0], package);
+  return error_set(err, ERR_SYSTEM, "starting %s failed: %s", argv[0], strerror(no));
 }
 
-void ssh_end(pid_t pid) {
+void tunnel_end(pid_t pid) {
   static const struct timespec nap = {0, 5000000};
   int64_t until = clock_ms() + END_MS;
   kill(pid, SIGTERM);
