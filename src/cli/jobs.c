@@ -6,6 +6,7 @@
 #include "cli/help.h"
 #include "cli/say.h"
 #include "data/json.h"
+#include "job/remains.h"
 #include "job/settle.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -143,6 +144,15 @@ int cmd_jobs_result(struct cli *c) {
  * less. */
 enum { HELPER_STALE_MS = 600000, HELPER_STALE_NOW_MS = 60000 };
 
+static void prune_remains(struct cli *c, struct jobs *j) {
+  struct strv told;
+  strv_init(&told);
+  remains_settle(j->engine.rt, j->engine.loop, j->history, option_flag(&c->opts, OPT_NOW), "jobs prune",
+                 &told);
+  for (size_t i = 0; i < told.n && !option_flag(&c->opts, OPT_QUIET); i++) say("%s", told.v[i]);
+  strv_done(&told);
+}
+
 int cmd_jobs_prune(struct cli *c) {
   struct jobs j = {0};
   struct error err = ERROR_INIT;
@@ -161,6 +171,7 @@ int cmd_jobs_prune(struct cli *c) {
     else if (settled == 1 && !option_flag(&c->opts, OPT_QUIET))
       say("job %s: settled and removed", info->id);
   }
+  prune_remains(c, &j);
   j.engine.rt->ops->claim_sweep(j.engine.rt,
                                 option_flag(&c->opts, OPT_NOW) ? HELPER_STALE_NOW_MS : HELPER_STALE_MS);
   jobs_close(&j);

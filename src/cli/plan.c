@@ -54,8 +54,8 @@ static json_t *hide_value(const char *pair) {
   return json_string(hidden);
 }
 
-json_t *plan_request(const struct prepared *p, bool show_values) {
-  json_t *request = json_deep_copy(p->request);
+json_t *plan_request(const json_t *body, bool show_values) {
+  json_t *request = json_deep_copy(body);
   json_t *env = json_object_get(request, "Env"), *pair;
   size_t i;
   if (show_values) return request;
@@ -65,8 +65,8 @@ json_t *plan_request(const struct prepared *p, bool show_values) {
   return request;
 }
 
-/* As create adds them; only the id is not known before. */
-static void add_labels(json_t *request, const struct invocation *inv, const struct prepared *p) {
+/* As create sends it; only the id is not known before. */
+static json_t *body_of(struct runtime *rt, const struct invocation *inv, const struct prepared *p) {
   const struct job_request *r = &inv->request;
   struct outcome o;
   char once[65];
@@ -77,8 +77,11 @@ static void add_labels(json_t *request, const struct invocation *inv, const stru
   o.reason = xstrdup(r->reason);
   if (r->once) lock_once_hash(p->app, r->once, once);
   CLEANUP_JSON json_t *labels = job_labels(r, &o, p->app, r->once ? once : NULL);
-  json_object_update(json_object_in(request, "Labels"), labels);
+  struct identity who = {.id = o.id, .name = "", .labels = labels};
+  json_t *body = rt->ops->body ? rt->ops->body(rt, p, &who) : json_deep_copy(p->request);
+  if (!rt->ops->body) json_object_update(json_object_in(body, "Labels"), labels);
   outcome_done(&o);
+  return body;
 }
 
 static int print_json(json_t *value) {
@@ -94,9 +97,8 @@ static int print_plan(const struct invocation *inv, const struct prepared *p, co
                       const struct options *o) {
   const char *form = option_text(o, OPT_OUTPUT);
   if (form && strcmp(form, "engine") == 0) {
-    json_t *request = plan_request(p, option_flag(o, OPT_SHOW_VALUES));
-    add_labels(request, inv, p);
-    return print_json(request);
+    CLEANUP_JSON json_t *body = body_of(e->rt, inv, p);
+    return print_json(plan_request(body, option_flag(o, OPT_SHOW_VALUES)));
   }
   json_t *plan = plan_json(inv, p, e->rt->ops->info(e->rt));
   if (form && strcmp(form, "json") == 0) return print_json(plan);

@@ -1,7 +1,10 @@
 #include "job/live.h"
 #include "base/alloc.h"
+#include "base/fd.h"
+#include <dirent.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -10,6 +13,7 @@
 #define HOLD_TRIES 200 /* while others look: each holds it for some microseconds */
 #define HELD_TIMES 5   /* seen locked: one who looks locks it too, to remove it */
 #define HOLD_AGAIN_NS 1000000
+#define STALE_S 86400 /* a mark that nobody could settle in a day sends no run looking any more */
 
 static char *path_of(const char *job_id) {
   const char *dir = getenv("XDG_RUNTIME_DIR");
@@ -66,6 +70,30 @@ void live_drop(const char *job_id, int fd) {
   if (fd < 0) return;
   if (path) unlink(path);
   close(fd);
+}
+
+bool live_here(const char *host) {
+  char name[256] = "";
+  gethostname(name, sizeof name - 1);
+  return host && !strcmp(host, name);
+}
+
+static bool dead_mark(const char *folder, const char *name) {
+  CLEANUP_FREE char *path = xprintf("%s/%s", folder, name);
+  CLEANUP_FD int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+  struct stat st;
+  if (fd < 0 || fstat(fd, &st) || !S_ISREG(st.st_mode)) return false;
+  return time(NULL) - st.st_mtime < STALE_S && !flock(fd, LOCK_SH | LOCK_NB);
+}
+
+bool live_dead(live_fn *fn, void *data) {
+  CLEANUP_FREE char *folder = path_of("");
+  DIR *d = folder ? opendir(folder) : NULL;
+  bool found = false;
+  for (struct dirent *e; d && !found && (e = readdir(d));)
+    found = e->d_name[0] != '.' && dead_mark(folder, e->d_name) && fn(data, e->d_name);
+  if (d) closedir(d);
+  return found;
 }
 
 bool live_held(const char *job_id) {

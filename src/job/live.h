@@ -11,4 +11,9 @@ int live_hold(const char *job_id);
 bool live_possible(void); /* there is such a folder: live_hold() failed because somebody else holds it */
 void live_drop(const char *job_id, int fd); /* removes the file: nothing is owed any more */
 bool live_held(const char *job_id);
+/* Marks of jobs whose launcher and guardian were killed, and that nobody has asked about since: fn for each;
+ * its true ends it. Whether there was one that did. */
+typedef bool live_fn(void *data, const char *job_id);
+bool live_dead(live_fn *fn, void *data);
+bool live_here(const char *host); /* is that this machine's name? NULL: no */
 #endif

@@ -2,6 +2,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/trace.h"
+#include "job/remains.h"
 #include "job/remember.h"
 #include <stdlib.h>
 
@@ -87,26 +88,39 @@ static void take_away(struct owed *o, bool fence) {
   error_clear(&o->fault);
   if (!o->rt->ops->remove(o->rt, o->cid, false, &o->fault)) {
     o->f.seen = SEEN_ABSENT;
+    o->taken = true;
     if (fence) o->f.fenced = never_started(o);
   } else {
     o->f.seen = o->fault.kind == ERR_CONFLICT ? SEEN_NOTHING : SEEN_NO_CONTACT;
-    if (o->fault.kind != ERR_CONFLICT) note_contact(o);
+    if (o->fault.kind != ERR_CONFLICT) note_contact(o), o->doubt = true;
     note_refusal(o);
   }
 }
 
+/* Gone, but not by one removal that was answered: an engine that ended in the middle of one, or of a create,
+ * has left the volumes, and so has somebody who removed the container alone. */
+static void take_volumes(struct owed *o) {
+  if (o->f.seen != SEEN_ABSENT || (o->taken && !o->doubt)) return;
+  remains_of(o->rt, o->job_id);
+  o->taken = true;
+  o->doubt = false;
+}
+
 enum action owed_run(struct owed *o) {
   int64_t wait = LOOK_AGAIN_MS / 4;
+  enum action a;
   for (;;) {
-    enum action a = job_next(&o->f);
+    a = job_next(&o->f);
     trace(TRACE_JOB, "word %d, seen %d: %s", (int)o->f.word, (int)o->f.seen, action_name(a));
     if (a == ACT_LOOK)
       look(o, &wait);
     else if (a == ACT_FENCE || a == ACT_REMOVE)
       take_away(o, a == ACT_FENCE);
     else
-      return a;
+      break;
   }
+  take_volumes(o);
+  return a;
 }
 
 void owed_done(struct owed *o) {

@@ -17,6 +17,8 @@ struct owed {
   struct facts f;
   struct container_state state; /* if f.seen is CREATED, RUNNING or ENDED */
   struct error fault;           /* the last one, for messages */
+  bool taken;                   /* away by our own removal, and its answer was there */
+  bool doubt; /* a removal was not answered: the engine may have lost the container, and not its volumes */
   const bool *give_up;          /* set by a signal: the user does not want to wait any more. NULL: never */
   int64_t began, lost, refused; /* clock_ms() of the first look, of the first one without contact, of the
                                    first removal that was refused; 0 none */

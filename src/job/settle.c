@@ -7,13 +7,13 @@
 #include "job/live.h"
 #include "job/once.h"
 #include "job/owed.h"
+#include "job/remains.h"
 #include "job/remember.h"
 #include "job/spool.h"
 #include "job/state.h"
 #include "job/verdict.h"
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #define LEAVE_ALONE_MS 600000  /* contract section 5: jobs of other machines, by the engine's clock */
 #define HALF_CREATED_MS 660000 /* the default --start-timeout and a minute */
@@ -32,9 +32,7 @@ static int64_t age_ms(struct runtime *rt, const char *time) {
 }
 
 static bool of_this_machine(const struct job_info *i) {
-  char host[256] = "";
-  gethostname(host, sizeof host - 1);
-  return i->host && !strcmp(i->host, host);
+  return live_here(i->host);
 }
 
 /* Kept on purpose, until its time is over: label run-once.keep = milliseconds. */
@@ -187,7 +185,8 @@ int settle_one(struct runtime *rt, struct loop *loop, struct history *h, struct 
 bool settle_wanted(struct job *j) {
   struct job_list list = {0};
   struct error err = ERROR_INIT;
-  bool wanted = false;
+  bool wanted = remains_wanted(); /* before a look at a mark of life takes it away */
+  if (wanted) return true;
   if (j->rt->ops->jobs(j->rt, true, live_held, &list, &err)) return false;
   for (size_t k = 0; k < list.n && !wanted; k++) {
     struct job_info *i = &list.jobs[k];
@@ -209,4 +208,5 @@ void settle_leftovers(struct runtime *rt, struct loop *loop, struct history *h, 
       trace(TRACE_JOB, "settling %s: %s", list.jobs[k].id, why.text);
   }
   job_list_done(&list);
+  remains_settle(rt, loop, h, false, settler, NULL);
 }

@@ -20,3 +20,13 @@ void job_list_done(struct job_list *l) {
   free(l->jobs);
   *l = (struct job_list){0};
 }
+
+void leftover_list_done(struct leftover_list *l) {
+  for (size_t i = 0; i < l->n; i++) {
+    free(l->items[i].job_id);
+    free(l->items[i].host);
+    free(l->items[i].name);
+  }
+  free(l->items);
+  *l = (struct leftover_list){0};
+}

@@ -65,7 +65,7 @@ static void values_are_hidden(void **state) {
   (void)state;
   struct prepared p = {0};
   p.request = json_pack("{s:[s,s,s], s:[s]}", "Env", "PASSWORD=s3cret=x", "EMPTY=", "BARE", "Cmd", "A=b");
-  json_t *hidden = plan_request(&p, false), *shown = plan_request(&p, true);
+  json_t *hidden = plan_request(p.request, false), *shown = plan_request(p.request, true);
   CLEANUP_FREE char *text = json_dumps(hidden, JSON_COMPACT);
   assert_string_equal(
       text, "{\"Env\":[\"PASSWORD=<set, 8 bytes>\",\"EMPTY=<set, 0 bytes>\",\"BARE\"],\"Cmd\":[\"A=b\"]}");

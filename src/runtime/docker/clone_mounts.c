@@ -6,6 +6,7 @@
 #include "data/json.h"
 #include "runtime/docker/clone.h"
 #include "runtime/docker/mounts.h"
+#include "runtime/docker/podman.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -109,6 +110,7 @@ static void leave_anonymous(struct clone *c, json_t *mounts, const json_t *m, co
   }
   json_t *e = json_deep_copy(asked);
   json_object_del(e, "Source");
+  json_object_del(json_at(e, "VolumeOptions"), "Labels");
   json_array_append_new(mounts, e);
 }
 
@@ -176,6 +178,37 @@ static int apply_settings(struct clone *c, json_t *mounts, struct error *err) {
   return 0;
 }
 
+static bool mounted_already(const struct clone *c, const json_t *mounts, const char *target) {
+  const char *at;
+  json_t *unused;
+  if (entry_for(mounts, target)) return true;
+  json_object_foreach(json_at(c->host, "Tmpfs"), at, unused) if (same_target(at, target)) return true;
+  return false;
+}
+
+/* A path that the engine would spell otherwise may be mounted twice in its eyes: then it stays what it was.
+ */
+static bool plain_path(const char *path) {
+  return path[0] == '/' && path[1] && !strstr(path, "//") && !strstr(path, "/.");
+}
+
+/* Only a volume that is asked for as a mount can be given labels, by which it is found when the engine
+ * forgets it; what Volumes declares at the same place the engine then passes over. */
+static void ask_for_declared(struct clone *c, json_t *mounts) {
+  json_t *declared[] = {json_at(c->config, "Volumes"), json_at(c->f->image, "Config.Volumes")}, *unused;
+  const char *target, *driver = json_str(c->host, "VolumeDriver");
+  if (!podman_labels_volumes(c->f->podman)) return;
+  for (size_t i = 0; i < ARRAY_LEN(declared); i++) {
+    json_object_foreach(declared[i], target, unused) {
+      if (!plain_path(target) || mounted_already(c, mounts, target)) continue;
+      json_t *e = json_pack("{s:s, s:s}", "Type", "volume", "Target", target);
+      if (driver && *driver)
+        json_object_set_new(e, "VolumeOptions", json_pack("{s:{s:s}}", "DriverConfig", "Name", driver));
+      json_array_append_new(mounts, e);
+    }
+  }
+}
+
 static int by_target(const void *a, const void *b) {
   const char *s = json_str(*(json_t *const *)a, "Target"), *t = json_str(*(json_t *const *)b, "Target");
   return strcmp(s ? s : "", t ? t : "");
@@ -201,6 +234,7 @@ int clone_mounts(struct clone *c, struct error *err) {
   json_array_foreach(json_at(c->f->source, "Mounts"), i, m) add_source_mount(c, mounts, m);
   add_unlisted(mounts, c->f->source);
   if (apply_settings(c, mounts, err) < 0) return -1;
+  ask_for_declared(c, mounts);
   sort_mounts(mounts);
   if (json_array_size(mounts) == 0) json_object_del(c->host, "Mounts");
   json_t *volumes = json_at(c->config, "Volumes");

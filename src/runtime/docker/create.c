@@ -5,19 +5,35 @@
 #include "base/trace.h"
 #include "data/json.h"
 #include "runtime/docker/docker.h"
+#include "runtime/docker/mounts.h"
 #include "runtime/docker/ops.h"
+#include "runtime/docker/podman.h"
 #include <stdlib.h>
 #include <string.h>
 
 #define CREATE_MS 300000 /* a slow disk copies an image's volume contents during create */
 #define CALL_MS 60000
 
-/* Request body: what was prepared, with the job's labels over it. New reference. */
-static json_t *body_with_labels(const struct prepared *p, const struct identity *who) {
+/* An engine that ends in the middle of a removal forgets the container before its volumes: by their labels
+ * they are found again. Whoever the source's label was meant for, it was not meant for the copy. */
+static void label_volumes(json_t *body, json_t *labels) {
+  json_t *host = json_copy(json_object_in(body, "HostConfig")), *mounts, *m;
+  size_t i;
+  json_object_set_new(body, "HostConfig", host);
+  if (!json_array_size(json_at(host, "Mounts"))) return;
+  mounts = json_deep_copy(json_at(host, "Mounts"));
+  json_object_set_new(host, "Mounts", mounts);
+  json_array_foreach(mounts, i, m) if (mount_is_anonymous(m))
+      json_object_set(json_object_in(m, "VolumeOptions"), "Labels", labels);
+}
+
+/* What was prepared, with the job's labels over it. */
+json_t *docker_body(struct runtime *rt, const struct prepared *p, const struct identity *who) {
   json_t *body = json_copy(p->request);
   json_t *labels = json_copy(json_object_in(body, "Labels"));
   if (who->labels) json_object_update(labels, who->labels);
   json_object_set_new(body, "Labels", labels);
+  if (who->labels && podman_labels_volumes(((struct docker *)rt)->podman)) label_volumes(body, who->labels);
   return body;
 }
 
@@ -87,7 +103,7 @@ int docker_create(struct runtime *rt, const struct prepared *p, const struct ide
   struct http_response r;
   *ret_id = NULL;
   CLEANUP_FREE char *path = create_path(d, p, who);
-  CLEANUP_JSON json_t *body = body_with_labels(p, who);
+  CLEANUP_JSON json_t *body = docker_body(rt, p, who);
   if (docker_call(d, "POST", path, body, true, CREATE_MS, &r, err) < 0)
     return error_prefix(err, "create failed");
   int rc = read_created(&r, ret_id, err);

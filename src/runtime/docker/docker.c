@@ -238,6 +238,10 @@ static const struct runtime_ops docker_ops = {
     .claim_load = docker_claim_load,
     .claim_free = docker_claim_free,
     .claim_sweep = docker_claim_sweep,
+    .leftovers = docker_leftovers,
+    .leftover_remove = docker_leftover_remove,
+    .recall = docker_recall,
+    .body = docker_body,
     .examine = docker_examine,
 };
 

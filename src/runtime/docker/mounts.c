@@ -78,6 +78,11 @@ static void add_tmpfs(struct clone *c, const struct mount_setting *m) {
                                    : json_string(options));
 }
 
+bool mount_is_anonymous(const json_t *m) {
+  const char *type = json_str(m, "Type"), *source = json_str(m, "Source");
+  return type && !strcmp(type, "volume") && (!source || !*source);
+}
+
 int mount_from_setting(struct clone *c, json_t *mounts, const struct mount_setting *m, struct error *err) {
   if (m->kind == MOUNT_TMPFS) {
     add_tmpfs(c, m);

@@ -18,6 +18,7 @@ int docker_pull(struct runtime *rt, const struct settings *s, const char *image,
 /* create.c */
 int docker_create(struct runtime *rt, const struct prepared *p, const struct identity *who, char **ret_id,
                   struct error *err);
+json_t *docker_body(struct runtime *rt, const struct prepared *p, const struct identity *who);
 int docker_complete(struct runtime *rt, const struct prepared *p, const char *id, struct error *err);
 int docker_find(struct runtime *rt, const char *job_id, char **ret_id, struct error *err);
 /* container.c */
@@ -52,6 +53,10 @@ int docker_claim_load(struct runtime *rt, const char *key_hash, const char *imag
                       char **ret, size_t *ret_n, struct error *err);
 int docker_claim_free(struct runtime *rt, const char *key_hash, struct error *err);
 void docker_claim_sweep(struct runtime *rt, int64_t stale_ms);
+/* leftovers.c */
+int docker_leftovers(struct runtime *rt, struct leftover_list *ret, struct error *err);
+int docker_leftover_remove(struct runtime *rt, const struct leftover *l, struct error *err);
+enum recall docker_recall(struct runtime *rt, const char *job_id, int64_t since_ns);
 /* examine.c */
 int docker_examine(struct runtime *rt, struct strv *ret_facts, struct strv *ret_findings, struct error *err);
 #endif

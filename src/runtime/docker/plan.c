@@ -51,10 +51,11 @@ void plan_note(struct clone *c, const char *fmt, ...) {
   va_end(ap);
 }
 
-static const char *mount_origin(const struct clone *c, const char *target) {
+static const char *mount_origin(const struct clone *c, const json_t *m, const char *target) {
   for (size_t i = 0; i < c->s->n_mounts; i++)
     if (!strcmp(c->s->mounts[i].target, target))
       return c->s->mounts[i].origin ? c->s->mounts[i].origin : "settings";
+  if (mount_is_anonymous(m)) return "anonymous, fresh";
   return c->origin;
 }
 
@@ -84,11 +85,11 @@ static void show_mounts(struct clone *c) {
     target = json_str(m, "Target");
     if (target)
       show_mount(c, json_str(m, "Type"), json_str(m, "Source"), target, json_is(m, "ReadOnly") ? "ro" : "rw",
-                 mount_origin(c, target));
+                 mount_origin(c, m, target));
   }
   json_object_foreach(json_at(c->host, "Tmpfs"), target, value) {
     const char *options = json_string_value(value);
-    show_mount(c, "tmpfs", NULL, target, options && *options ? options : "rw", mount_origin(c, target));
+    show_mount(c, "tmpfs", NULL, target, options && *options ? options : "rw", mount_origin(c, NULL, target));
   }
   const json_t *lists[] = {json_at(c->config, "Volumes"), json_at(c->f->image, "Config.Volumes")};
   for (i = 0; i < ARRAY_LEN(lists); i++) {

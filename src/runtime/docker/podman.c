@@ -93,6 +93,10 @@ int podman_adjust(json_t *request, struct error *err) {
   return 0;
 }
 
+bool podman_labels_volumes(bool podman) {
+  return !podman;
+}
+
 int podman_open(struct loop *loop, const struct endpoint *ep, struct runtime **ret, struct error *err) {
   if (docker_open(loop, ep, ret, err) < 0) return -1;
   struct docker *d = (struct docker *)*ret;

@@ -13,8 +13,12 @@ int podman_note(struct docker *d, const struct http_response *r, struct error *e
 void podman_fault(struct error *err);
 /* The HostConfig.LogConfig of a job (new reference); driver NULL: the default. */
 json_t *podman_log_config(const char *driver, int64_t max);
-/* A create request as Podman wants it. ERR_CONFIG: what it cannot do, and would refuse in words of its own. */
+/* A create request as Podman wants it. ERR_CONFIG: what it cannot do, and would refuse in words of its own.
+ */
 int podman_adjust(json_t *request, struct error *err);
+/* Podman's API leaves the labels of a mount out (of a volume it hands on source, target and read-only): there
+ * an anonymous volume stays as it is declared, and none that is left behind can be told from others. */
+bool podman_labels_volumes(bool podman);
 /* Containers that do not run, as the list's filter. */
 extern const char podman_ended[];
 #endif
