@@ -59,6 +59,7 @@ static void set_blob(CURL *e, CURLoption option, char *pem) {
 static void set_tls(CURL *e, const struct endpoint *ep) {
   curl_easy_setopt(e, CURLOPT_SSL_VERIFYPEER, ep->verify ? 1L : 0L);
   curl_easy_setopt(e, CURLOPT_SSL_VERIFYHOST, ep->verify ? 2L : 0L);
+  if (ep->ca || ep->ca_data) curl_easy_setopt(e, CURLOPT_CAPATH, NULL); /* not the system's beside it */
   if (ep->ca) curl_easy_setopt(e, CURLOPT_CAINFO, ep->ca);
   if (ep->cert) curl_easy_setopt(e, CURLOPT_SSLCERT, ep->cert);
   if (ep->key) curl_easy_setopt(e, CURLOPT_SSLKEY, ep->key);
