@@ -28,6 +28,7 @@ enum error_kind {
   ERR_ONCE_MISMATCH,   /* 121, once_mismatch */
   ERR_ROLLOUT,         /* 121, rollout */
   ERR_NOT_INERT,       /* 121, not_inert */
+  ERR_UNSCHEDULABLE,   /* no node of the cluster can take it: 125, unschedulable */
   ERR_SYSTEM,          /* errno of this machine: 125, engine */
 };
 

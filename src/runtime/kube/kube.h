@@ -15,12 +15,11 @@
  *   start()   POST Job J, once, with the Secret as its owner: whoever deletes the Secret takes the Job along.
  *             Its pod has an environment variable RUN_ONCE_JOB from the Secret's key "ticket-ID", not
  *             optional: without the key no container starts. The key carries the job's id because a lock's
- *             next holder has a Secret of the same name. Blocks until the container runs, has ended, or cannot
- *             be hoped for (hopeless.c: its words).
- *   ticket    As soon as the first pod's container was seen running the key is taken out of the Secret, by
- *             start() or, if the launcher is gone, by the guardian's first state(): a second pod, which the
- *             Job's controller makes when the first is deleted or its node is lost, never starts. The same
- *             PATCH makes the Secret a dependent of the Job: it goes with it, also by TTL.
+ *             next holder has a Secret of the same name. Blocks until the container runs, has ended, or
+ * cannot be hoped for (hopeless.c: its words). ticket    As soon as the first pod's container was seen
+ * running the key is taken out of the Secret, by start() or, if the launcher is gone, by the guardian's first
+ * state(): a second pod, which the Job's controller makes when the first is deleted or its node is lost,
+ * never starts. The same PATCH makes the Secret a dependent of the Job: it goes with it, also by TTL.
  *   remove()  The fence, without force: POST of an empty Job J (parallelism 0). 409: the start has arrived:
  *             ERR_CONFLICT unless the command has ended. 201: the name is taken, and then the Secret goes: a
  *             start that arrives even later has no ticket and no owner, and never runs anything. Removal of
@@ -50,7 +49,7 @@ struct kube {
   int64_t clock_offset_ns;  /* the server's Date less our wall clock, of the last answer */
   bool clock_known;
   struct kube_credentials *credentials;
-  struct kube_pods *pods; /* of the one job being looked after; NULL: none yet */
+  struct kube_pods *pods; /* of the jobs being looked after: pods.c */
   struct strv warnings; /* "Warning: 299" headers not said yet, each once; prepare() and start() move them to
                            stderr */
   struct strv warned;   /* all that were ever there: answer.c's memory */

@@ -3,13 +3,15 @@
 #define RUNTIME_KUBE_PODS_H
 #include "runtime/kube/kube.h"
 
-/* Begins the watch of the job's pods, or returns the one that is there (k->pods; of another job: replaced).
- * Blocks for the list. Never freed by users: kube's free() does. */
+/* Begins the watch of the job's pods, or returns the one that is there. Blocks for the list. The watch ends
+ * with its last user (kube_pods_take_out): add yourself at once. What was seen is remembered, of a job that
+ * was not made here until another one is looked at. */
 int kube_pods(struct kube *k, const char *job_id, struct kube_pods **ret, struct error *err);
-void kube_pods_free(struct kube_pods *p);
+void kube_pods_free(struct kube_pods *p); /* k->pods: all of them; kube's free() */
 
-/* The first pod of the job, by creation: the one whose end counts; borrowed, its last known state, also after
- * it is gone (kube_pods_gone()). NULL: none was seen. */
+/* The pod whose end counts: the first one, by creation, whose container began; while none has, the newest one
+ * (a pod that was deleted before it began does not count: the Job makes another, which may begin). Borrowed,
+ * its last known state, also after it is gone (kube_pods_gone()). NULL: none was seen. */
 json_t *kube_pods_first(const struct kube_pods *p);
 bool kube_pods_gone(const struct kube_pods *p);    /* the first pod was deleted from the server */
 size_t kube_pods_count(const struct kube_pods *p); /* distinct pods ever seen: more than one is reported */

@@ -1,0 +1,74 @@
+/* What one process knows of the job it made, between create() and remove(). */
+#ifndef RUNTIME_KUBE_LIFE_H
+#define RUNTIME_KUBE_LIFE_H
+#include "runtime/kube/kube.h"
+#include "runtime/kube/pods.h"
+
+#define KUBE_LABEL_OBJECT "run-once/object" /* of a pod: the name of its Secret */
+#define KUBE_LABEL_FENCE "run-once/fence"   /* of a Job that is none, see remove.c */
+#define KUBE_NOTICE "run-once/stop-asked"   /* annotation of a pod: `jobs stop` asked for its end */
+
+struct kube_life {
+  char job_id[64];
+  json_t *job;      /* what start() sends, less its owner; holds no values */
+  char job_uid[64]; /* of the Job, once it is known; "": not yet */
+  bool ticket_out;  /* taken out of the Secret */
+  bool revoked;     /* taken away before it began: nothing of it can start any more */
+};
+/* k->life of this job; made, or made anew, if it is another's. Never NULL. */
+struct kube_life *kube_life(struct kube *k, const char *job_id);
+struct kube_life *kube_life_of(struct kube *k, const char *job_id); /* NULL: not made here */
+
+/* What there is of a job: one look. */
+struct kube_view {
+  struct container_state state;
+  enum {
+    VIEW_CREATED,
+    VIEW_PENDING,
+    VIEW_RUNNING,
+    VIEW_ENDED
+  } stage;          /* PENDING: the Job is there, and the
+                        command has not begun */
+  bool job;         /* its Job is on the server */
+  bool fenced;      /* ... but it is a fence that somebody has put up and not taken down */
+  char job_uid[64]; /* "": no Job, or not known */
+};
+/* ERR_MISSING: neither Secret nor Job nor pod. Costs no request while the watch is well and a pod is known to
+ * have begun. */
+int kube_look(struct kube *k, const struct kube_id *id, struct kube_view *ret, struct error *err);
+
+/* life.c: the objects of a job, by name and uid. */
+/* kube_path() of a list, with a label selector (unescaped); for free(). */
+char *kube_list_path(const struct kube *k, const char *group, const char *resource, const char *selector);
+/* Takes the ticket out and makes the Secret a dependent of the Job; missing: success. Blocks. */
+int kube_take_ticket(struct kube *k, const struct kube_id *id, const char *job_uid, struct error *err);
+/* The Secret as it is; ERR_MISSING also for another one of that name. */
+int kube_secret(struct kube *k, const struct kube_id *id, json_t **ret, struct error *err);
+bool kube_has_ticket(const json_t *secret, const char *job_id);
+/* Makes it nobody's dependent. */
+int kube_free_secret(struct kube *k, const struct kube_id *id, struct error *err);
+/* Missing, or another of that name: success. */
+int kube_drop_secret(struct kube *k, const struct kube_id *id, struct error *err);
+/* The container id of a Job, whose Secret may be gone; for free(). */
+char *kube_id_of_job(const json_t *job, const char *job_id);
+/* The Job by its name; ERR_MISSING. */
+int kube_job(struct kube *k, const char *job_id, json_t **ret, struct error *err);
+/* DELETE in the foreground, by uid; gone, or another of that name: success. */
+int kube_drop_job(struct kube *k, const char *job_id, const char *uid, struct error *err);
+/* DELETE of one pod by uid; grace_s -1: its own. Gone: success. */
+int kube_drop_pod(struct kube *k, const json_t *pod, int64_t grace_s, struct error *err);
+/* Is a pod of this reservation (label run-once/object) left that has not ended, of another job than this?
+ * Borrowed from *ret_list, which the caller frees; NULL: none. */
+int kube_stray(struct kube *k, const char *name, const char *not_job, json_t **ret_list, json_t **ret_pod,
+               struct error *err);
+
+/* pods.c, for those who look now and then: brings k->pods up to date by one list unless its watch is well. */
+int kube_pods_fresh(struct kube *k, const char *job_id, struct kube_pods **ret, struct error *err);
+bool kube_pods_began(const struct kube_pods *p); /* the first pod's container was seen running, or ended */
+bool kube_pods_node_lost(const struct kube_pods *p); /* the first pod's node does not answer */
+bool kube_pods_twice(const struct kube_pods *p);     /* a second pod's container ran */
+bool kube_pods_trouble(const struct kube_pods *p);   /* contact is lost just now */
+bool kube_pods_ticket_out(const struct kube_pods *p); /* noted by: */
+void kube_pods_note_ticket(struct kube_pods *p);
+unsigned kube_pods_gone_count(const struct kube_pods *p);
+#endif

@@ -1,0 +1,13 @@
+/* More of what a pod says than pods.h has: for the files that wait for it. Pure. */
+#ifndef RUNTIME_KUBE_SAID_H
+#define RUNTIME_KUBE_SAID_H
+#include "runtime/kube/pods.h"
+
+/* The entry of status.containerStatuses; borrowed, NULL: none yet. */
+const json_t *kube_container_status(const json_t *pod, const char *container);
+/* Deletion was asked for. */
+bool kube_deletion(const json_t *pod);
+/* 126, 127 by a container runtime's words about a command that could not be executed; 0: they say nothing of
+ * it. */
+int kube_exec_fault(const char *words);
+#endif

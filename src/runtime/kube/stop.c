@@ -1,0 +1,95 @@
+/* Ending the command. There are no signals on a cluster: deleting the pod is the stop signal, with the grace
+ * that the pod carries, and deleting it again with a grace of one second is KILL. Never with none at all: that
+ * removes the pod from the server and leaves the command running where nobody sees it. */
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "data/json.h"
+#include "runtime/kube/life.h"
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define NOTICE 23     /* job/job.h's JOB_STOP_NOTICE */
+#define CONFIRM_MS 30000 /* behind the grace: node and controllers */
+#define KILL_GRACE_S 1
+
+static int pod_of(struct kube *k, const char *text, struct kube_id *id, json_t **ret, struct error *err) {
+  struct kube_pods *p;
+  if (kube_id_parse(text, id, err) < 0 || kube_pods_fresh(k, id->job, &p, err) < 0) return -1;
+  json_t *pod = kube_pods_gone(p) ? NULL : kube_pods_first(p);
+  if (!pod) return error_set(err, ERR_MISSING, "job %s has no pod", id->job);
+  *ret = json_incref(pod);
+  return 0;
+}
+
+/* Read by everybody who watches the pod, on whatever machine: the deletion that follows was asked for through
+ * run-once. */
+static int notice(struct kube *k, const json_t *pod, struct error *err) {
+  CLEANUP_FREE char *path = kube_path(k, "", "pods", json_str(pod, "metadata.name"), NULL);
+  CLEANUP_JSON json_t *body = json_pack("{s:{s:s*, s:{s:s}}}", "metadata", "uid", json_str(pod, "metadata.uid"),
+                                        "annotations", KUBE_NOTICE, "true");
+  struct kube_request req = {.method = "PATCH", .path = path, .body = body};
+  return kube_json(k, &req, "announcing the stop failed", NULL, err);
+}
+
+int kube_signal(struct runtime *rt, const char *text, int signo, struct error *err) {
+  struct kube *k = (struct kube *)rt;
+  CLEANUP_JSON json_t *pod = NULL;
+  struct kube_id id;
+  bool stops = signo == SIGTERM || signo == SIGINT || signo == SIGQUIT;
+  if (!stops && signo != SIGKILL && signo != NOTICE)
+    return error_set(err, ERR_ENGINE, "sending signal %d failed: a cluster takes no signals", signo);
+  if (pod_of(k, text, &id, &pod, err) < 0) return -1;
+  if (signo == NOTICE) return notice(k, pod, err);
+  return kube_drop_pod(k, pod, stops ? -1 : KILL_GRACE_S, err);
+}
+
+/* Asked to stop before it began: nothing is there to be stopped but the Job. */
+static int stop_pending(struct kube *k, const struct kube_id *id, struct error *err) {
+  struct kube_view view;
+  if (kube_take_ticket(k, id, NULL, err) < 0 || kube_look(k, id, &view, err) < 0) return -1;
+  return view.job ? kube_drop_job(k, id->job, view.job_uid, err) : 0;
+}
+
+static void on_change(void *data) {
+  (void)data; /* the loop's step ends by itself */
+}
+
+static int await_end(struct kube *k, const struct kube_id *id, int64_t ms, struct error *err) {
+  struct kube_pods_user user = {.on_change = on_change};
+  struct kube_pods *p;
+  int rc = 0;
+  if (kube_pods(k, id->job, &p, err) < 0) return -1;
+  kube_pods_add(p, &user);
+  for (int64_t end = clock_ms() + ms, now;;) {
+    struct kube_view view;
+    if ((rc = kube_look(k, id, &view, err)) < 0 || view.stage == VIEW_ENDED) break;
+    if ((now = clock_ms()) >= end) {
+      rc = error_set(err, ERR_TIMEOUT, "stop failed: job %s did not end in time", id->job);
+      break;
+    }
+    if ((rc = loop_interrupted(k->loop, err) == ERR_NONE ? 0 : -1) < 0) break;
+    loop_step(k->loop, (int)(end - now));
+  }
+  kube_pods_take_out(p, &user);
+  if (rc < 0 && err && err->kind == ERR_MISSING) rc = 0;
+  return rc;
+}
+
+int kube_stop(struct runtime *rt, const char *text, int64_t grace_ms, struct error *err) {
+  struct kube *k = (struct kube *)rt;
+  CLEANUP_JSON json_t *pod = NULL;
+  struct error fault = ERROR_INIT;
+  struct kube_id id;
+  int64_t grace_s = (grace_ms + 999) / 1000;
+  if (kube_id_parse(text, &id, err) < 0) return -1;
+  if (pod_of(k, text, &id, &pod, &fault) < 0) {
+    if (fault.kind == ERR_MISSING) return stop_pending(k, &id, err);
+    if (err) *err = fault;
+    return -1;
+  }
+  if (kube_status(pod, kube_container(pod), NULL) == KUBE_ENDED) return 0;
+  if (kube_drop_pod(k, pod, grace_s > 0 ? grace_s : KILL_GRACE_S, err) < 0) return -1;
+  return await_end(k, &id, grace_ms + CONFIRM_MS, err);
+}
