@@ -166,6 +166,27 @@ static void set_grace(struct kube_copy *c, struct prepared *p) {
   p->stop_signal = xstrdup("SIGTERM");
 }
 
+static const char *origin_of(const struct settings *s, const struct kube_facts *f) {
+  const char *from = !f->pod_template ? "image" : f->own_file ? s->kube.template_file : s->source.text;
+  return from ? from : "source";
+}
+
+void kube_copy_of(const struct settings *s, const struct kube_facts *f, struct prepared *p,
+                  struct kube_copy *ret) {
+  json_t *pod = json_at(p->request, "job.spec.template");
+  const char *name = json_str(p->request, "container");
+  *ret = (struct kube_copy){.s = s,
+                            .f = f,
+                            .labels = json_at(pod, "metadata.labels"),
+                            .annotations = json_at(pod, "metadata.annotations"),
+                            .spec = json_at(pod, "spec"),
+                            .container = kube_find_named(json_at(pod, "spec.containers"), name ? name : ""),
+                            .values = json_at(p->request, "secret.stringData"),
+                            .plan = p->plan,
+                            .notes = &p->notes,
+                            .origin = origin_of(s, f)};
+}
+
 static void begin(struct kube_copy *c, struct prepared *p) {
   const json_t *spec = json_at(c->f->pod_template, "spec");
   memset(p, 0, sizeof *p);
@@ -178,8 +199,7 @@ static void begin(struct kube_copy *c, struct prepared *p) {
   c->values = json_object();
   c->plan = p->plan = json_object();
   c->notes = &p->notes;
-  c->origin = !c->f->pod_template ? "image" : c->f->own_file ? c->s->kube.template_file : c->s->source.text;
-  if (!c->origin) c->origin = "source";
+  c->origin = origin_of(c->s, c->f);
   p->request =
       json_pack("{s:{s:o}, s:{s:{s:{s:{s:o, s:o}, s:o}}}}", "secret", "stringData", c->values, "job", "spec",
                 "template", "metadata", "labels", c->labels, "annotations", c->annotations, "spec", c->spec);

@@ -32,6 +32,9 @@ struct kube_copy {
  * zeroed first and prepared_done() by the caller in any case. ERR_CONFIG, ERR_USAGE. */
 int kube_template(const struct settings *s, const struct kube_facts *f, struct prepared *ret,
                   struct error *err);
+/* To go on with a finished one: everything borrowed from p. */
+void kube_copy_of(const struct settings *s, const struct kube_facts *f, struct prepared *p,
+                  struct kube_copy *ret);
 /* The container of the contract's section 8: --container, the default-container annotation, the only one, the
  * first (then *ret_note is a line that says so, for free()). Borrowed from the template. ERR_CONFIG. */
 json_t *kube_choose_container(const struct settings *s, const json_t *pod_template, char **ret_note,
