@@ -13,6 +13,9 @@
 
 #define MINOR_OLDEST 19 /* events.k8s.io/v1 and what Debian 12 has is 1.20; older ones were never tried */
 
+#define MINOR_UNSTAMPED                                                                                      \
+  20 /* builds without a version's stamp are v0.0.0: nothing newer is expected of them */
+
 /* "20", "20+" -> 20; -1: garbage. */
 static int number_of(const char *text) {
   char *end;
@@ -37,14 +40,14 @@ static int read_version(struct kube *k, const struct http_response *r, struct er
       r->status == 200 ? json_parse(r->body.len ? r->body.data : "", r->body.len, &ignored) : NULL;
   const char *version = json_str(v, "gitVersion");
   int major = number_of(json_str(v, "major")), minor = number_of(json_str(v, "minor"));
-  /* Builds without a version's stamp leave major and minor empty. */
   if (version && (major < 0 || minor < 0) && sscanf(version, "v%d.%d", &major, &minor) != 2) version = NULL;
   if (!version) return not_a_cluster(k, r, err);
   if (major == 1 && minor < MINOR_OLDEST)
     return error_set(err, ERR_ENGINE, "%s: the cluster is too old: it is %s, run-once needs v1.%d or newer",
                      k->info.endpoint, version, MINOR_OLDEST);
-  k->minor = major > 1 ? 999 : minor;
   snprintf(k->info.version, sizeof k->info.version, "%s", version);
+  if (major == 0) major = 1, minor = MINOR_UNSTAMPED;
+  k->minor = major > 1 ? 999 : minor;
   snprintf(k->info.api, sizeof k->info.api, "%d.%d", major, minor);
   return 0;
 }
