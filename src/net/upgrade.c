@@ -1,168 +1,22 @@
-#include "net/upgrade.h"
 #include "base/alloc.h"
-#include "base/limits.h"
 #include "base/trace.h"
 #include "net/easy.h"
-#include "net/loop_curl.h"
-#include "net/upgrade_head.h"
+#include "net/upgrade_inside.h"
 #include <errno.h>
 #include <openssl/ssl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
-#define HEAD_TIMEOUT_MS 60000 /* an engine that is alive answers at once; the interrupt may say less */
-#define WORDS_TIMEOUT_MS 2000 /* for the words of a refusal that does not say its length */
-#define READ_MAX 65536        /* a turn: others must have theirs */
-#define RECORD_MAX 16384      /* bytes of one TLS record */
-
-struct upgrade {
-  struct http_client *client;
-  struct loop *loop;
-  struct upgrade_handlers h;
-  void *data;
-  struct transfer transfer;
-  struct watch *watch;
-  struct task task; /* for what poll() does not see: early bytes, bytes inside of the TLS layer */
-  int fd;
-  bool tls;
-  bool paused, want_out, ended;
-  bool shut_wanted, shut; /* end of input: asked for, sent */
-  bool in_callback, freed;
-  struct buf early; /* came with the head */
-  char *out;        /* TLS only: OpenSSL wants the same bytes again after a "would block" */
-  size_t out_at, out_n;
-  char text[CURL_ERROR_SIZE];
-  char in[READ_MAX];
-};
-
-/* Opening */
-
-struct opening {
-  bool done;
-  CURLcode rc;
-};
-
-static void on_connected(void *data, CURLcode rc) {
-  struct opening *o = data;
-  o->done = true;
-  o->rc = rc;
-}
-
-static void on_ready(void *data, int fd, unsigned events) {
-  (void)fd, (void)events;
-  *(bool *)data = true;
-}
-
-/* Waits until the connection is ready for `events`. */
-static int wait_ready(struct upgrade *u, unsigned events, int64_t ms, struct error *err) {
-  bool ready = false;
-  struct watch *w = loop_watch(u->loop, u->fd, events, on_ready, &ready);
-  enum error_kind kind = loop_wait(u->loop, &ready, ms, err);
-  watch_free(w);
-  if (kind == ERR_TIMEOUT)
-    return error_set(err, ERR_TIMEOUT, "attach: no answer from %s in %lld s",
-                     http_client_endpoint(u->client)->text, (long long)ms / 1000);
-  return kind ? -1 : 0;
-}
-
-static int open_connect(struct upgrade *u, struct error *err) {
-  const struct endpoint *ep = http_client_endpoint(u->client);
-  struct opening o = {.done = false};
-  curl_socket_t fd = CURL_SOCKET_BAD;
-  u->transfer.easy = easy_new(ep, "/", u->text);
-  u->transfer.on_done = on_connected;
-  u->transfer.data = &o;
-  curl_easy_setopt(u->transfer.easy, CURLOPT_CONNECT_ONLY, 1L);
-  transfer_begin(u->loop, &u->transfer);
-  if (loop_wait(u->loop, &o.done, 0, err)) return -1;
-  if (o.rc) return easy_fault(ep, u->transfer.easy, o.rc, false, "attach", u->text, err);
-  curl_easy_getinfo(u->transfer.easy, CURLINFO_ACTIVESOCKET, &fd);
-  u->fd = fd;
-  u->tls = ep->tls;
-  return 0;
-}
-
-static int lost(struct upgrade *u, CURLcode rc, struct error *err) {
-  if (rc)
-    return easy_fault(http_client_endpoint(u->client), u->transfer.easy, rc, true, "attach", u->text, err);
-  return error_set(err, ERR_LOST, "attach: %s closed the connection before an answer",
-                   http_client_endpoint(u->client)->text);
-}
-
-static int open_send(struct upgrade *u, const char *path, struct error *err) {
-  const struct endpoint *ep = http_client_endpoint(u->client);
-  CLEANUP_FREE char *host = easy_authority(ep);
-  CLEANUP_FREE char *head =
-      xprintf("POST %s%s HTTP/1.1\r\nHost: %s\r\nUser-Agent: run-once/%s\r\nContent-Type: text/plain\r\n"
-              "Content-Length: 0\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n",
-              ep->base_path ? ep->base_path : "", path, host, RUN_ONCE_VERSION);
-  size_t at = 0, n = strlen(head), k;
-  while (at < n) {
-    CURLcode rc = curl_easy_send(u->transfer.easy, head + at, n - at, &k);
-    if (rc == CURLE_AGAIN) {
-      if (wait_ready(u, WATCH_OUT, HEAD_TIMEOUT_MS, err)) return -1;
-    } else if (rc)
-      return lost(u, rc, err);
-    else
-      at += k;
-  }
-  return 0;
-}
-
-/* One read behind what is in b. 1: bytes or a wait; 0: end of the stream; -1: fault. */
-static int open_read(struct upgrade *u, struct buf *b, int64_t ms, struct error *err) {
-  size_t k = 0;
-  CURLcode rc = curl_easy_recv(u->transfer.easy, u->in, sizeof u->in, &k);
-  if (rc == CURLE_AGAIN) return wait_ready(u, WATCH_IN, ms, err) ? -1 : 1;
-  if (rc) return lost(u, rc, err);
-  if (!k) return 0;
-  if (buf_append(b, u->in, k)) return easy_fault_not_http(http_client_endpoint(u->client), err);
-  return 1;
-}
-
-/* Reads on for the words of a refusal, as long as that makes sense, and turns them into the error. */
-static int open_refused(struct upgrade *u, const struct upgrade_head *h, struct buf *b, struct error *err) {
-  struct error ignored = ERROR_INIT;
-  while (b->len - h->len < LIMIT_ERROR_BODY && !upgrade_body_whole(h, b->data + h->len, b->len - h->len)) {
-    int r = open_read(u, b, WORDS_TIMEOUT_MS, &ignored);
-    if (r < 0 && (ignored.kind == ERR_CANCELLED || ignored.kind == ERR_DEADLINE_START)) {
-      if (err) *err = ignored;
-      return -1;
-    }
-    if (r <= 0) break;
-  }
-  return upgrade_refused(h, http_client_endpoint(u->client), b->data + h->len, b->len - h->len, err);
-}
-
-static int open_head(struct upgrade *u, struct error *err) {
-  struct buf *b = &u->early;
-  struct upgrade_head h;
-  for (;;) {
-    int r = b->len ? upgrade_head_parse(b->data, b->len, &h) : 0;
-    if (r < 0) return easy_fault_not_http(http_client_endpoint(u->client), err);
-    if (r > 0 && (h.status == 101 || h.status / 100 != 1)) break;
-    if (r > 0) { /* 100 Continue and its like */
-      buf_consume(b, h.len);
-      continue;
-    }
-    r = open_read(u, b, HEAD_TIMEOUT_MS, err);
-    if (r < 0) return -1;
-    if (!r) return lost(u, CURLE_OK, err);
-  }
-  if (h.status != 101) return open_refused(u, &h, b, err);
-  buf_consume(b, h.len); /* what is left is the stream's */
-  return 0;
-}
-
-/* The stream */
+#define RECORD_MAX 16384 /* bytes of one TLS record */
 
 static void update_watch(struct upgrade *u) {
   if (u->ended) return;
   watch_set(u->watch, (u->paused ? 0 : WATCH_IN) | (u->want_out ? WATCH_OUT : 0));
 }
 
-static void destroy(struct upgrade *u) {
+void upgrade_destroy(struct upgrade *u) {
+  upgrade_opening_done(u);
   watch_free(u->watch);
   task_cancel(u->loop, &u->task);
   transfer_end(&u->transfer);
@@ -234,10 +88,8 @@ static void read_turn(struct upgrade *u) {
   u->h.on_data(u->data, u->in, n);
 }
 
-static void run_task(void *data) {
-  struct upgrade *u = data;
+static void stream_turn(struct upgrade *u) {
   if (u->paused || u->ended) return;
-  u->in_callback = true;
   if (u->early.len) {
     struct buf b = u->early;
     buf_init(&u->early, b.cap);
@@ -246,8 +98,17 @@ static void run_task(void *data) {
     if (u->tls && !u->freed) task_queue(u->loop, &u->task);
   } else if (u->tls)
     read_turn(u);
+}
+
+void upgrade_turn(void *data) {
+  struct upgrade *u = data;
+  u->in_callback = true;
+  if (u->stage == UPGRADE_OPEN)
+    stream_turn(u);
+  else
+    upgrade_opening(u);
   u->in_callback = false;
-  if (u->freed) destroy(u);
+  if (u->freed) upgrade_destroy(u);
 }
 
 /* TLS: sends what is left of `out`. 0: all gone or would block; -1: the connection is gone. */
@@ -282,9 +143,13 @@ static void write_turn(struct upgrade *u) {
   if (!u->want_out && !u->shut_wanted && u->h.on_writable) u->h.on_writable(u->data);
 }
 
-static void on_event(void *data, int fd, unsigned events) {
+void upgrade_event(void *data, int fd, unsigned events) {
   struct upgrade *u = data;
   (void)fd;
+  if (u->stage != UPGRADE_OPEN) {
+    upgrade_turn(u);
+    return;
+  }
   if (u->ended) return;
   u->in_callback = true;
   if ((events & WATCH_IN) && !u->paused) {
@@ -297,31 +162,16 @@ static void on_event(void *data, int fd, unsigned events) {
   if (!u->freed && !u->ended && u->want_out && ((events & WATCH_OUT) || u->paused)) write_turn(u);
   u->in_callback = false;
   if (u->freed)
-    destroy(u);
+    upgrade_destroy(u);
   else
     update_watch(u);
 }
 
-int upgrade_open(struct http_client *c, const char *path, const struct upgrade_handlers *h, void *data,
-                 struct upgrade **ret, struct error *err) {
-  struct upgrade *u = xcalloc(1, sizeof *u);
-  u->client = c;
-  u->loop = http_client_loop(c);
-  u->h = *h;
-  u->data = data;
-  u->fd = -1;
-  u->task = (struct task){.fn = run_task, .data = u};
-  buf_init(&u->early, LIMIT_HEADERS + LIMIT_ERROR_BODY);
-  if (http_client_ready(c, err) || open_connect(u, err) || open_send(u, path, err) || open_head(u, err)) {
-    destroy(u);
-    return -1;
-  }
-  trace(TRACE_NET, "POST %s: upgraded, %zu bytes with the head", path, u->early.len);
-  u->watch = loop_watch(u->loop, u->fd, WATCH_IN, on_event, u);
+void upgrade_stream(struct upgrade *u) {
+  u->stage = UPGRADE_OPEN;
+  watch_set(u->watch, WATCH_IN);
   if (u->tls) u->out = xmalloc(RECORD_MAX);
   if (u->early.len || u->tls) task_queue(u->loop, &u->task);
-  *ret = u;
-  return 0;
 }
 
 static ssize_t send_tls(struct upgrade *u, const void *p, size_t n) {
@@ -337,7 +187,7 @@ static ssize_t send_tls(struct upgrade *u, const void *p, size_t n) {
 
 ssize_t upgrade_send(struct upgrade *u, const void *p, size_t n) {
   ssize_t r;
-  if (u->ended || u->shut_wanted) return -1;
+  if (u->ended || u->shut_wanted || u->stage != UPGRADE_OPEN) return -1;
   if (!n) return 0;
   if (u->tls)
     r = send_tls(u, p, n);
@@ -353,7 +203,7 @@ ssize_t upgrade_send(struct upgrade *u, const void *p, size_t n) {
 }
 
 int upgrade_half_close(struct upgrade *u) {
-  if (u->ended) return -1;
+  if (u->ended || u->stage != UPGRADE_OPEN) return -1;
   u->shut_wanted = true;
   if (!u->out_n) return shut_now(u);
   u->want_out = true;
@@ -363,6 +213,7 @@ int upgrade_half_close(struct upgrade *u) {
 
 void upgrade_pause(struct upgrade *u, bool paused) {
   u->paused = paused;
+  if (u->stage != UPGRADE_OPEN) return;
   if (!paused && !u->ended && (u->early.len || u->tls)) task_queue(u->loop, &u->task);
   update_watch(u);
 }
@@ -376,5 +227,5 @@ void upgrade_free(struct upgrade *u) {
   if (u->in_callback)
     u->freed = true;
   else
-    destroy(u);
+    upgrade_destroy(u);
 }

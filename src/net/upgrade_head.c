@@ -6,8 +6,7 @@
 #include <string.h>
 #include <strings.h>
 
-/* The value of header `name` within the head, NUL-terminated; for free(). NULL: absent. */
-static char *header(const char *p, size_t n, const char *name) {
+char *upgrade_head_header(const char *p, size_t n, const char *name) {
   const char *end = p + n;
   size_t k = strlen(name);
   for (const char *line = p; line < end;) {
@@ -37,8 +36,8 @@ int upgrade_head_parse(const char *p, size_t n, struct upgrade_head *ret) {
     if (p[i] < '0' || p[i] > '9') return -1;
     h.status = h.status * 10 + p[i] - '0';
   }
-  CLEANUP_FREE char *length = header(p, h.len, "Content-Length"),
-                    *coding = header(p, h.len, "Transfer-Encoding");
+  CLEANUP_FREE char *length = upgrade_head_header(p, h.len, "Content-Length"),
+                    *coding = upgrade_head_header(p, h.len, "Transfer-Encoding");
   if (length) h.body = strtoll(length, NULL, 10);
   if (h.body < 0) h.body = -1;
   h.chunked = coding && !strcasecmp(coding, "chunked");

@@ -15,6 +15,8 @@ struct upgrade_head {
 };
 /* 1: complete. 0: more is needed. -1: this is not HTTP/1.x (said as early as it can be known). */
 int upgrade_head_parse(const char *p, size_t n, struct upgrade_head *ret);
+/* The value of a header within the head; for free(). NULL: absent. */
+char *upgrade_head_header(const char *p, size_t n, const char *name);
 /* Whether the n bytes behind the head are the whole body; without a length only the end of the stream tells.
  */
 bool upgrade_body_whole(const struct upgrade_head *h, const char *p, size_t n);
