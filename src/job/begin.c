@@ -110,7 +110,8 @@ static void look_after_failure(struct job *j, const struct error *why) {
 int job_create(struct job *j, struct error *err) {
   CLEANUP_FREE char *name = xstrdup(j->name);
   json_t *l = job_labels(j->req, j->o, j->prepared.app, j->once_ours ? j->once_claim : NULL);
-  struct identity who = {j->o->id, name, l, j->req->timeout, j->req->start_timeout, j->req->keep_for};
+  struct identity who = {j->o->id,          name, l, j->req->timeout, j->req->start_timeout, j->req->keep_for,
+                         j->req->stop_grace};
   ledger_word(j->ledger, WORD_CREATE);
   int rc = j->rt->ops->create(j->rt, &j->prepared, &who, &j->cid, err);
   json_decref(l);

@@ -9,6 +9,7 @@
 #include "job/lock.h"
 #include "job/once_record.h"
 #include "job/output.h"
+#include "job/remains.h"
 #include "job/state.h"
 #include <stdlib.h>
 #include <string.h>
@@ -221,6 +222,11 @@ static bool forget_dead(struct job *j, const struct view *v) {
   CLEANUP_JSON json_t *intent = NULL, *outcome = NULL, *labels = NULL;
   struct error none = ERROR_INIT;
   if (v->container || history_find(j->history, v->owner, &intent, &outcome, &none)) return false;
+  if (!outcome) { /* nobody has ended it: what is to be found then is there at the next look */
+    if (remains_settle_intent(j->rt, j->loop, j->history, v->owner, v->claim, j->o->id, &none) < 0)
+      trace(TRACE_JOB, "settling %s: %s", v->owner, none.text);
+    return false;
+  }
   const char *verdict = json_str(outcome, "verdict");
   if (!verdict || strcmp(verdict, verdict_name(VERDICT_NOT_STARTED)) != 0) return false;
   int hold = live_hold(v->owner);

@@ -258,7 +258,7 @@ static void only_an_image(void **state) {
   expect(&c, "Healthcheck", "{\"Test\":[\"NONE\"]}");
   expect(&c, "Cmd", "[\"bin/rails\",\"db:migrate\"]");
   expect(&c, "Entrypoint", NULL);
-  expect(&c, "HostConfig.Mounts", NULL);
+  expect(&c, "HostConfig.Mounts", "[{\"Target\":\"/cache\",\"Type\":\"volume\"}]");
   expect(&c, "NetworkingConfig", NULL);
   assert_string_equal(c.p.app, "shop");
   assert_string_equal(c.p.image, "registry.example.com/shop:1");

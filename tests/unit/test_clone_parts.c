@@ -1,4 +1,5 @@
 /* Mounts, networks, environment, labels and the settings over them. */
+#include "base/alloc.h"
 #include "base/limits.h"
 #include "clone_case.h"
 #include "runtime/docker/labels.h"
@@ -44,9 +45,10 @@ static void anonymous_volumes_are_not(void **state) {
   struct clone_case c;
   case_init(&c);
   build(&c);
-  assert_null(mount_at(&c, "/scratch"));
-  assert_null(mount_at(&c, "/cache"));
   expect(&c, "Volumes", "{\"/cache\":{},\"/scratch\":{}}");
+  expect_json(mount_at(&c, "/scratch"), "Source", NULL);
+  expect_json(mount_at(&c, "/cache"), "Source", NULL);
+  assert_true(list_has(json_at(c.p.plan, "mounts"), "origin", "anonymous, fresh"));
   expect_dropped(&c, "anonymous volume at /scratch");
   expect_dropped(&c, "anonymous volume at /cache");
   /* One that Compose handed on by name is still nobody else's. */
@@ -61,6 +63,37 @@ static void anonymous_volumes_are_not(void **state) {
   build(&c);
   expect_json(mount_at(&c, "/cache"), "Source",
               "\"51e3e63f9f846965369f13031e6e73a9c91584f0b0b878e5afd2f5dfbab8a314\"");
+  case_done(&c);
+}
+
+/* Only as mounts can they be given labels; what cannot be one stays declared. */
+static void declared_volumes_are_asked_for_as_mounts(void **state) {
+  (void)state;
+  struct clone_case c;
+  case_init(&c);
+  json_t *image = json_object_in(json_object_in(c.image, "Config"), "Volumes");
+  json_object_clear(image);
+  static const char *const declared[] = {"/state",   "/state/", "/data/", "/run/cache",
+                                         "relative", "/",       "/a//b",  "/a/../c"};
+  for (size_t i = 0; i < ARRAY_LEN(declared); i++) json_object_set_new(image, declared[i], json_object());
+  json_object_set_new(json_at(c.source, "Config"), "Volumes", json_object());
+  json_object_set_new(json_at(c.source, "HostConfig"), "Tmpfs", json_pack("{s:s}", "/run/cache", "size=1m"));
+  json_object_set_new(json_at(c.source, "HostConfig"), "VolumeDriver", json_string("nfs"));
+  build(&c);
+  size_t i, at_state = 0;
+  json_t *m;
+  json_array_foreach(json_at(c.p.request, "HostConfig.Mounts"), i, m) {
+    const char *target = json_str(m, "Target");
+    if (!strncmp(target, "/state", 6)) at_state++;
+    for (size_t k = 3; k < ARRAY_LEN(declared); k++) assert_string_not_equal(target, declared[k]);
+  }
+  assert_int_equal(at_state, 1);
+  expect_json(mount_at(&c, "/data"), "Source", "\"shop_data\""); /* mounted already: by that name */
+  m = mount_at(&c, "/state") ? mount_at(&c, "/state") : mount_at(&c, "/state/");
+  expect_json(m, "VolumeOptions.DriverConfig.Name", "\"nfs\"");
+  c.f.podman = true; /* there a mount takes no labels */
+  build(&c);
+  assert_null(mount_at(&c, "/state"));
   case_done(&c);
 }
 
@@ -402,6 +435,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(mounts_are_shared),
       cmocka_unit_test(anonymous_volumes_are_not),
+      cmocka_unit_test(declared_volumes_are_asked_for_as_mounts),
       cmocka_unit_test(mount_options_survive),
       cmocka_unit_test(mounts_of_settings_win_by_target),
       cmocka_unit_test(mounts_in_one_order),
