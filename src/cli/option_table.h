@@ -14,7 +14,7 @@
 #endif
 /* clang-format off */
 OPTION(FROM, "from", 0, OPTION_TEXT, "SOURCE", ON_RUN, OPTION_NAMED, SECTION_RELEASE, NULL,
-       "the release: image/REF, container/NAME, compose/SERVICE or compose/PROJECT/SERVICE, file:PATH#SERVICE (a Compose file), deployment/NAME and other workloads of Kubernetes")
+       "the release: image/REF, container/NAME, compose/SERVICE or compose/PROJECT/SERVICE, file:PATH#SERVICE (a Compose file), service/NAME (of Swarm), deployment/NAME and other workloads of Kubernetes")
 OPTION(RELEASE, "release", 0, OPTION_TEXT, "FILE", ON_RUN | ON(DOCTOR) | ON_JOBS, OPTION_NAMED, SECTION_RELEASE, "./release.yaml, /etc/run-once/release.yaml",
        "the release file")
 OPTION(APP, "app", 0, OPTION_TEXT, "NAME", ON_RUN, OPTION_NAMED, SECTION_RELEASE, "the release's name",

@@ -25,7 +25,7 @@ static void set(json_t *to, const char *key, const json_t *value) {
   if (value && !json_is_null(value)) json_object_set_new(to, key, json_deep_copy(value));
 }
 
-/* What only Swarm itself can give: collected, so that one line names all of it. */
+/* What only tasks of the swarm can have: collected, so that one line names all of it. */
 struct needs {
   const struct settings *s;
   struct buf list;
@@ -83,9 +83,15 @@ static void need_mounts(struct needs *n, const json_t *container) {
   }
 }
 
+/* These are on every engine, whatever Swarm says of them. */
+static bool is_predefined(const json_t *network) {
+  const char *name = json_str(network, "Name");
+  return name && (!strcmp(name, "host") || !strcmp(name, "none") || !strcmp(name, "bridge"));
+}
+
 static bool can_attach(const json_t *network) {
   const char *scope = json_str(network, "Scope");
-  return !scope || strcmp(scope, "swarm") != 0 || json_is(network, "Attachable");
+  return !scope || strcmp(scope, "swarm") != 0 || json_is(network, "Attachable") || is_predefined(network);
 }
 
 static void need_networks(struct needs *n, const json_t *networks) {
@@ -110,7 +116,7 @@ static int check_needs(const json_t *container, const json_t *networks, const st
   CLEANUP_FREE char *list = buf_take(&n.list);
   if (!*list) return 0;
   return error_set(err, ERR_CONFIG,
-                   "%s failed: only Swarm itself can give its tasks, and not a container beside them: %s",
+                   "%s failed: only tasks of the swarm can have these, a container beside them cannot: %s",
                    s->source.text, list);
 }
 
@@ -148,10 +154,10 @@ static json_t *join(json_t *host, const json_t *wanted, const json_t *networks) 
   size_t i;
   json_object_set_new(host, "NetworkMode", json_string("default"));
   json_array_foreach(networks, i, network) {
-    const char *name = json_str(network, "Name"), *driver = json_str(network, "Driver");
+    const char *name = json_str(network, "Name");
     json_t *asked = json_array_get(wanted, i), *endpoint = json_object();
-    if (driver && (!strcmp(driver, "host") || !strcmp(driver, "null"))) {
-      json_object_set_new(host, "NetworkMode", json_string(*driver == 'h' ? "host" : "none"));
+    if (is_predefined(network) && strcmp(name, "bridge") != 0) {
+      json_object_set_new(host, "NetworkMode", json_string(name));
       json_decref(endpoint);
       json_object_clear(joined);
       break;
