@@ -9,56 +9,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TICKET "ticket" /* as kube_objects() writes it, for people to read in a plan */
-
-/* The ticket is called by the job's id (kube.h), in the Secret and where the containers refer to it. */
-static void name_ticket_in(json_t *containers, const char *key) {
-  size_t i, n;
-  json_t *c, *e;
-  json_array_foreach(containers, i, c) {
-    json_array_foreach(json_at(c, "env"), n, e) {
-      json_t *ref = json_at(e, "valueFrom.secretKeyRef");
-      const char *known = json_str(ref, "key"), *name = json_str(e, "name");
-      if (known && name && !strcmp(known, TICKET) && !strcmp(name, "RUN_ONCE_JOB"))
-        json_object_set_new(ref, "key", json_string(key));
-    }
-  }
+/* What a Job alone has to tell: by which name it was made, and of which Secret it hangs. */
+static void annotate(json_t *object, const struct identity *who) {
+  char name[64];
+  kube_object_name(who->name, name);
+  json_t *notes = json_object_in(json_object_in(object, "metadata"), "annotations");
+  json_object_set_new(notes, KUBE_NAME, json_string(who->name));
+  json_object_set_new(notes, KUBE_LABEL_OBJECT, json_string(name));
 }
 
-static void name_ticket(json_t *secret, json_t *job, const char *job_id) {
-  static const char *const lists[] = {"spec.template.spec.containers", "spec.template.spec.initContainers"};
-  char key[64];
-  kube_ticket_key(job_id, key);
-  json_t *values = json_object_in(secret, "stringData");
-  json_object_del(values, TICKET);
-  json_object_set_new(values, key, json_string(job_id));
-  for (size_t i = 0; i < ARRAY_LEN(lists); i++) name_ticket_in(json_at(job, lists[i]), key);
-}
-
-static void finish_job(json_t *job, const struct identity *who) {
-  char object[64], name[64];
-  kube_object_name(who->name, object);
-  kube_job_name(who->id, name);
-  json_t *metadata = json_object_in(job, "metadata");
-  json_object_set_new(metadata, "name", json_string(name));
-  json_object_set_new(json_object_in(metadata, "annotations"), "run-once/name", json_string(who->name));
-  json_object_set_new(json_object_in(metadata, "annotations"), KUBE_LABEL_OBJECT, json_string(object));
-  json_t *template = json_object_in(json_object_in(job, "spec"), "template");
-  json_t *labels = json_object_in(json_object_in(template, "metadata"), "labels");
-  json_object_set_new(labels, KUBE_LABEL_OBJECT, json_string(object));
-  if (who->stop_ms >= 0) {
-    int64_t s = (who->stop_ms + 999) / 1000; /* 0 would remove the pod before its end is read */
-    json_object_set_new(json_object_in(template, "spec"), "terminationGracePeriodSeconds",
-                        json_integer(s > 0 ? s : 1));
-  }
-}
-
-static void finish_secret(json_t *secret, const struct identity *who) {
-  char object[64];
-  kube_object_name(who->name, object);
-  json_t *metadata = json_object_in(secret, "metadata");
-  json_object_set_new(metadata, "name", json_string(object));
-  json_object_set_new(json_object_in(metadata, "annotations"), "run-once/name", json_string(who->name));
+/* A grace of none would take the pod from the server before its end is read. */
+static void keep_readable(json_t *job) {
+  static const char key[] = "terminationGracePeriodSeconds";
+  json_t *spec = json_at(job, "spec.template.spec");
+  if (json_int_or(spec, key, 30) < 1) json_object_set_new(spec, key, json_integer(1));
 }
 
 /* Deleted in the background, by hand or with its Job, a lock's Secret frees the name under a pod that still
@@ -85,7 +49,8 @@ static int post(struct kube *k, json_t *secret, json_t **ret, struct error *err)
   CLEANUP_FREE char *path = kube_path(k, "", "secrets", NULL, NULL);
   struct kube_request req = {.method = "POST", .path = path, .body = secret, .changes = true};
   if (kube_json(k, &req, "create failed", ret, err) == 0) return 0;
-  if (err->kind == ERR_ENGINE && err->http_status == 0) err->kind = ERR_LOST; /* made, but its answer is garbled */
+  if (err->kind == ERR_ENGINE && err->http_status == 0)
+    err->kind = ERR_LOST; /* made, but its answer is garbled */
   return -1;
 }
 
@@ -98,15 +63,16 @@ int kube_create(struct runtime *rt, const struct prepared *p, const struct ident
   *ret_id = NULL;
   json_decref(TAKE(l->job));
   kube_objects(k, p, who, NULL, &secret, &l->job);
-  name_ticket(secret, l->job, who->id);
-  finish_secret(secret, who);
-  finish_job(l->job, who);
+  annotate(secret, who);
+  annotate(l->job, who);
+  keep_readable(l->job);
   if (post(k, secret, &made, &fault) < 0) {
     if (err) *err = fault;
     return -1;
   }
   struct kube_id id = {0};
-  snprintf(id.name, sizeof id.name, "%s", json_str(made, "metadata.name") ? json_str(made, "metadata.name") : "");
+  snprintf(id.name, sizeof id.name, "%s",
+           json_str(made, "metadata.name") ? json_str(made, "metadata.name") : "");
   snprintf(id.uid, sizeof id.uid, "%s", json_str(made, "metadata.uid") ? json_str(made, "metadata.uid") : "");
   snprintf(id.job, sizeof id.job, "%s", who->id);
   bool lock = json_object_get(who->labels, "run-once.lock") != NULL;
@@ -115,7 +81,8 @@ int kube_create(struct runtime *rt, const struct prepared *p, const struct ident
   return 0;
 }
 
-/* Nothing hangs on the Secret but itself; a lock's needs the look behind it that the lost answer cut short. */
+/* Nothing hangs on the Secret but itself; a lock's needs the look behind it that the lost answer cut short.
+ */
 int kube_complete(struct runtime *rt, const struct prepared *p, const char *id, struct error *err) {
   struct kube *k = (struct kube *)rt;
   struct kube_id parts;
@@ -141,7 +108,9 @@ int kube_find(struct runtime *rt, const char *job_id, char **ret_id, struct erro
   }
   if (kube_get(k, jobs, "looking for the job failed", &started, err) < 0) return -1;
   const json_t *job = json_array_get(json_at(started, "items"), 0);
-  if (!job) return error_set(err, ERR_MISSING, "job %s: neither Secret nor Job in namespace %s", job_id, k->namespace);
+  if (!job)
+    return error_set(err, ERR_MISSING, "job %s: neither Secret nor Job in namespace %s", job_id,
+                     k->namespace);
   *ret_id = kube_id_of_job(job, job_id);
   return 0;
 }

@@ -8,8 +8,8 @@
 #include <string.h>
 
 #define AT_ONCE 0
-#define BRIEF_MS 3000    /* kubelet and controllers catch up with an object that was just made */
-#define SOME_MS 10000    /* a free node, a mount, a runtime that was busy */
+#define BRIEF_MS 3000     /* kubelet and controllers catch up with an object that was just made */
+#define SOME_MS 10000     /* a free node, a mount, a runtime that was busy */
 #define REGISTRY_MS 25000 /* kubelet's second and third try lie 10 and 20 s behind */
 #define MINUTES_MS 120000 /* volumes are attached at a cloud's pace */
 
@@ -77,9 +77,10 @@ static void image_fault(const char *reason, const char *message, const char *ima
 }
 
 static bool about_image(const char *reason) {
-  static const char *const reasons[] = {"InvalidImageName",  "ErrImageNeverPull", "ErrImagePull",
-                                        "ImagePullBackOff",  "ImageInspectError", "RegistryUnavailable",
-                                        "SignatureValidationFailed"};
+  static const char *const reasons[] = {
+      "InvalidImageName",         "ErrImageNeverPull", "ErrImagePull",
+      "ImagePullBackOff",         "ImageInspectError", "RegistryUnavailable",
+      "SignatureValidationFailed"};
   for (size_t i = 0; i < ARRAY_LEN(reasons); i++)
     if (!strcmp(reasons[i], reason)) return true;
   return false;
@@ -87,8 +88,8 @@ static bool about_image(const char *reason) {
 
 /* --- the container --- */
 
-/* kubelet: 'secret "x" not found', "couldn't find key k in Secret ns/x", "container has runAsNonRoot and image
- * will run as root". */
+/* kubelet: 'secret "x" not found', "couldn't find key k in Secret ns/x", "container has runAsNonRoot and
+ * image will run as root". */
 static void config_fault(const char *message, struct verdict *v) {
   static const char *const missing[] = {"not found", "couldn't find key", "non-existent", NULL};
   static const char *const never[] = {"runAsNonRoot", "non-numeric user", NULL};
@@ -173,8 +174,9 @@ static void create_fault(json_t *events, struct verdict *v) {
   static const char *const failed[] = {"FailedCreate", NULL};
   static const char *const quota[] = {"exceeded quota", "failed quota", NULL};
   static const char *const missing[] = {"not found", NULL};
-  static const char *const never[] = {"forbidden", "violates PodSecurity", "denied the request",
-                                      "unable to validate against any", "is invalid", NULL};
+  static const char *const never[] = {"forbidden",          "violates PodSecurity",
+                                      "denied the request", "unable to validate against any",
+                                      "is invalid",         NULL};
   const char *message = event_message(events, failed, NULL);
   if (!message) return;
   if (any(message, quota))

@@ -3,7 +3,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "data/json.h"
-#include "runtime/kube/pods.h"
+#include "runtime/kube/life.h"
 #include "runtime/kube/reach.h"
 #include "runtime/registry.h"
 #include <ctype.h>
@@ -74,6 +74,7 @@ static int64_t kube_clock(struct runtime *rt) {
 static void kube_free(struct runtime *rt) {
   struct kube *k = (struct kube *)rt;
   if (!k) return;
+  kube_life_free(k);
   kube_credentials_free(k->credentials);
   http_client_free(k->http);
   strv_done(&k->warnings);
@@ -87,6 +88,27 @@ static const struct runtime_ops kube_ops = {
     .connect = kube_connect,
     .info = kube_info,
     .clock_ns = kube_clock,
+    .prepare = kube_prepare,
+    .create = kube_create,
+    .complete = kube_complete,
+    .find = kube_find,
+    .watch = kube_watch_job,
+    .wait_begin = kube_wait_begin,
+    .start = kube_start,
+    .state = kube_state,
+    .signal = kube_signal,
+    .stop = kube_stop,
+    .rename = kube_rename,
+    .remove = kube_remove,
+    .jobs = kube_jobs,
+    .by_name = kube_by_name,
+    .claim = kube_claim,
+    .claim_read = kube_claim_read,
+    .claim_store = kube_claim_store,
+    .claim_load = kube_claim_load,
+    .claim_free = kube_claim_free,
+    .claim_sweep = kube_claim_sweep,
+    .examine = kube_examine,
 };
 
 int kubernetes_open(struct loop *loop, const struct endpoint *ep, struct runtime **ret, struct error *err) {
@@ -100,6 +122,9 @@ int kubernetes_open(struct loop *loop, const struct endpoint *ep, struct runtime
   k->namespace = namespace ? namespace : "default";
   k->info.kind = "kubernetes";
   k->info.endpoint = http_client_endpoint(http)->text;
+  k->info.target = "job";
+  k->info.namespace = k->namespace;
+  k->info.start_waits = k->info.no_signals = true;
   k->info.live_restore = true; /* pods do not hang on the API server */
   k->credentials = kube_credentials_new(loop, http);
   *ret = &k->base;

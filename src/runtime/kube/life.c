@@ -70,7 +70,8 @@ static json_t *owner(const char *api, const char *kind, const char *name, const 
 static int patch_secret(struct kube *k, const struct kube_id *id, json_t *owners, json_t *data,
                         struct error *err) {
   CLEANUP_FREE char *path = kube_path(k, "", "secrets", id->name, NULL);
-  CLEANUP_JSON json_t *body = json_pack("{s:{s:s, s:o}}", "metadata", "uid", id->uid, "ownerReferences", owners);
+  CLEANUP_JSON json_t *body =
+      json_pack("{s:{s:s, s:o}}", "metadata", "uid", id->uid, "ownerReferences", owners);
   if (data) json_object_set_new(body, "data", data);
   struct kube_request req = {.method = "PATCH", .path = path, .body = body};
   struct error fault = ERROR_INIT;

@@ -5,6 +5,7 @@
 #include "runtime/kube/pods.h"
 
 #define KUBE_LABEL_OBJECT "run-once/object" /* of a pod: the name of its Secret */
+#define KUBE_NAME "run-once/name"           /* annotation: identity.name, or what rename() gave */
 #define KUBE_LABEL_FENCE "run-once/fence"   /* of a Job that is none, see remove.c */
 #define KUBE_NOTICE "run-once/stop-asked"   /* annotation of a pod: `jobs stop` asked for its end */
 
@@ -12,6 +13,7 @@ struct kube_life {
   char job_id[64];
   json_t *job;      /* what start() sends, less its owner; holds no values */
   char job_uid[64]; /* of the Job, once it is known; "": not yet */
+  bool sent;        /* the Job may be on the server */
   bool ticket_out;  /* taken out of the Secret */
   bool revoked;     /* taken away before it began: nothing of it can start any more */
 };
@@ -51,6 +53,8 @@ int kube_free_secret(struct kube *k, const struct kube_id *id, struct error *err
 int kube_drop_secret(struct kube *k, const struct kube_id *id, struct error *err);
 /* The container id of a Job, whose Secret may be gone; for free(). */
 char *kube_id_of_job(const json_t *job, const char *job_id);
+/* Why the Job is over by its own conditions, "" without a reason; NULL: it is not. */
+const char *kube_job_over(const json_t *job);
 /* The Job by its name; ERR_MISSING. */
 int kube_job(struct kube *k, const char *job_id, json_t **ret, struct error *err);
 /* DELETE in the foreground, by uid; gone, or another of that name: success. */
@@ -65,9 +69,9 @@ int kube_stray(struct kube *k, const char *name, const char *not_job, json_t **r
 /* pods.c, for those who look now and then: brings k->pods up to date by one list unless its watch is well. */
 int kube_pods_fresh(struct kube *k, const char *job_id, struct kube_pods **ret, struct error *err);
 bool kube_pods_began(const struct kube_pods *p); /* the first pod's container was seen running, or ended */
-bool kube_pods_node_lost(const struct kube_pods *p); /* the first pod's node does not answer */
-bool kube_pods_twice(const struct kube_pods *p);     /* a second pod's container ran */
-bool kube_pods_trouble(const struct kube_pods *p);   /* contact is lost just now */
+bool kube_pods_node_lost(const struct kube_pods *p);  /* the first pod's node does not answer */
+bool kube_pods_twice(const struct kube_pods *p);      /* a second pod's container ran */
+bool kube_pods_trouble(const struct kube_pods *p);    /* contact is lost just now */
 bool kube_pods_ticket_out(const struct kube_pods *p); /* noted by: */
 void kube_pods_note_ticket(struct kube_pods *p);
 unsigned kube_pods_gone_count(const struct kube_pods *p);

@@ -10,8 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define NODE_PATIENCE_MS 30000 /* behind the grace of a deletion: a node that answers has confirmed it by then */
-#define PODS_MAX 64            /* of one job; a Job with backoffLimit 0 makes one, and a second by accident */
+#define NODE_PATIENCE_MS                                                                                     \
+  30000             /* behind the grace of a deletion: a node that answers has confirmed it by then */
+#define PODS_MAX 64 /* of one job; a Job with backoffLimit 0 makes one, and a second by accident */
 
 struct seen {
   char uid[64], created[40];

@@ -15,10 +15,11 @@
 
 /* A Job that makes no pod. Its template must be valid, and is never used. */
 static json_t *fence_body(const char *name, const char *job_id) {
-  return json_pack("{s:s, s:s, s:{s:s, s:{s:s, s:s}}, s:{s:i, s:i, s:{s:{s:s, s:[{s:s, s:s}]}}}}", "apiVersion",
-                   BATCH, "kind", "Job", "metadata", "name", name, "labels", KUBE_LABEL_ID, job_id,
-                   KUBE_LABEL_FENCE, "true", "spec", "parallelism", 0, "backoffLimit", 0, "template", "spec",
-                   "restartPolicy", "Never", "containers", "name", "none", "image", "none.invalid/none");
+  return json_pack("{s:s, s:s, s:{s:s, s:{s:s, s:s}}, s:{s:i, s:i, s:{s:{s:s, s:[{s:s, s:s}]}}}}",
+                   "apiVersion", BATCH, "kind", "Job", "metadata", "name", name, "labels", KUBE_LABEL_ID,
+                   job_id, KUBE_LABEL_FENCE, "true", "spec", "parallelism", 0, "backoffLimit", 0, "template",
+                   "spec", "restartPolicy", "Never", "containers", "name", "none", "image",
+                   "none.invalid/none");
 }
 
 /* ERR_CONFLICT: a start has arrived. */
@@ -86,7 +87,7 @@ int kube_remove(struct runtime *rt, const char *text, bool force, struct error *
   struct error fault = ERROR_INIT;
   if (kube_id_parse(text, &id, err) < 0) return -1;
   struct kube_life *l = kube_life_of(k, id.job);
-  if (l && l->revoked) return kube_drop_secret(k, &id, err);
+  if (l && (l->revoked || !l->sent)) return kube_drop_secret(k, &id, err); /* nothing is on the wire */
   if (kube_look(k, &id, &view, &fault) < 0) {
     if (fault.kind == ERR_MISSING) return 0;
     if (err) *err = fault;
@@ -98,7 +99,8 @@ int kube_remove(struct runtime *rt, const char *text, bool force, struct error *
   return error_set(err, ERR_CONFLICT, "removing the job failed: its command runs, or may begin any moment");
 }
 
-/* The kept Job goes on without the name that is the lock: first nothing of it hangs on the Secret any more. */
+/* The kept Job goes on without the name that is the lock: first nothing of it hangs on the Secret any more.
+ */
 int kube_rename(struct runtime *rt, const char *text, const char *name, struct error *err) {
   struct kube *k = (struct kube *)rt;
   struct kube_id id;
@@ -106,8 +108,8 @@ int kube_rename(struct runtime *rt, const char *text, const char *name, struct e
   if (kube_id_parse(text, &id, err) < 0) return -1;
   kube_job_name(id.job, job);
   CLEANUP_FREE char *path = kube_path(k, BATCH, "jobs", job, NULL);
-  CLEANUP_JSON json_t *body = json_pack("{s:{s:n, s:{s:s}}}", "metadata", "ownerReferences", "annotations",
-                                        "run-once/name", name);
+  CLEANUP_JSON json_t *body =
+      json_pack("{s:{s:n, s:{s:s}}}", "metadata", "ownerReferences", "annotations", KUBE_NAME, name);
   struct kube_request req = {.method = "PATCH", .path = path, .body = body};
   CLEANUP_FREE char *what = xprintf("renaming the job to %s failed", name);
   struct error fault = ERROR_INIT;

@@ -1,5 +1,6 @@
-/* What there is of a job. The pod tells; where there is none, the Job, and the Secret's ticket: it is taken out
- * when the first pod runs, so a Job without pod and ticket had one that ran, and that somebody removed. */
+/* What there is of a job. The pod tells; where there is none, the Job, and the Secret's ticket: it is taken
+ * out when the first pod runs, so a Job without pod and ticket had one that ran, and that somebody removed.
+ */
 #include "base/alloc.h"
 #include "base/trace.h"
 #include "data/json.h"
@@ -47,7 +48,7 @@ static int has_ticket(struct kube *k, const struct kube_id *id, struct error *er
   return -1;
 }
 
-static const char *finished(const json_t *job) {
+const char *kube_job_over(const json_t *job) {
   size_t i;
   json_t *c;
   json_array_foreach(json_at(job, "status.conditions"), i, c) {
@@ -75,13 +76,14 @@ static int look_at_job(struct kube *k, const struct kube_id *id, struct kube_vie
     return -1;
   }
   if (!job && !secret)
-    return error_set(err, ERR_MISSING, "job %s: neither Secret nor Job in namespace %s", id->job, k->namespace);
+    return error_set(err, ERR_MISSING, "job %s: neither Secret nor Job in namespace %s", id->job,
+                     k->namespace);
   copy_time(v->state.created_at, sizeof v->state.created_at,
             json_str(secret ? secret : job, "metadata.creationTimestamp"));
   bool ticket = kube_has_ticket(secret, id->job);
   if (job) note_job(v, json_str(job, "metadata.uid"));
   v->fenced = json_object_get(json_at(job, "metadata.labels"), KUBE_LABEL_FENCE) != NULL;
-  const char *over = finished(job);
+  const char *over = kube_job_over(job);
   if (!job || v->fenced) {
     v->stage = VIEW_CREATED;
     v->state.status = STATE_CREATED;

@@ -52,11 +52,9 @@ static enum state_end end_by_reason(const char *reason) {
   static const struct {
     const char *reason;
     enum state_end end;
-  } rows[] = {{"Evicted", END_EVICTED},          {"Preempting", END_EVICTED},
-              {"Preempted", END_EVICTED},        {"Terminated", END_EVICTED},
-              {"NodeShutdown", END_EVICTED},     {"Shutdown", END_EVICTED},
-              {"NodeAffinity", END_EVICTED},     {"DeadlineExceeded", END_DEADLINE},
-              {"NodeLost", END_NODE_LOST}};
+  } rows[] = {{"Evicted", END_EVICTED},      {"Preempting", END_EVICTED},        {"Preempted", END_EVICTED},
+              {"Terminated", END_EVICTED},   {"NodeShutdown", END_EVICTED},      {"Shutdown", END_EVICTED},
+              {"NodeAffinity", END_EVICTED}, {"DeadlineExceeded", END_DEADLINE}, {"NodeLost", END_NODE_LOST}};
   for (size_t i = 0; reason && i < ARRAY_LEN(rows); i++)
     if (!strcmp(reason, rows[i].reason)) return rows[i].end;
   return END_UNTOLD;
@@ -110,7 +108,8 @@ int kube_exec_fault(const char *words) {
   return strstr(words, "not found") || strcasestr(words, "no such file") ? 127 : 0;
 }
 
-/* The runtime could not start it: containerd's and CRI-O's reason, and dockershim's, whose code is docker's. */
+/* The runtime could not start it: containerd's and CRI-O's reason, and dockershim's, whose code is docker's.
+ */
 static bool never_ran(const json_t *terminated) {
   static const char *const reasons[] = {"StartError", "ContainerCannotRun", "ContainerStartError"};
   const char *reason = json_str(terminated, "reason");
@@ -161,7 +160,8 @@ static bool init_failed(const json_t *pod, struct container_state *s) {
 }
 
 /* A pod that is over without a word about the container: refused by its node, or ended by it. Kubelets before
- * 1.22 forget the containers at a deadline and at an eviction, so where a node had taken it it may have run. */
+ * 1.22 forget the containers at a deadline and at an eviction, so where a node had taken it it may have run.
+ */
 static void read_over(const json_t *pod, struct container_state *s) {
   const char *reason = json_str(pod, "status.reason"), *message = json_str(pod, "status.message");
   bool init = init_failed(pod, s);

@@ -1,6 +1,6 @@
 /* Ending the command. There are no signals on a cluster: deleting the pod is the stop signal, with the grace
- * that the pod carries, and deleting it again with a grace of one second is KILL. Never with none at all: that
- * removes the pod from the server and leaves the command running where nobody sees it. */
+ * that the pod carries, and deleting it again with a grace of one second is KILL. Never with none at all:
+ * that removes the pod from the server and leaves the command running where nobody sees it. */
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "data/json.h"
@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define NOTICE 23     /* job/job.h's JOB_STOP_NOTICE */
+#define NOTICE 23        /* job/job.h's JOB_STOP_NOTICE */
 #define CONFIRM_MS 30000 /* behind the grace: node and controllers */
 #define KILL_GRACE_S 1
 
@@ -27,8 +27,8 @@ static int pod_of(struct kube *k, const char *text, struct kube_id *id, json_t *
  * run-once. */
 static int notice(struct kube *k, const json_t *pod, struct error *err) {
   CLEANUP_FREE char *path = kube_path(k, "", "pods", json_str(pod, "metadata.name"), NULL);
-  CLEANUP_JSON json_t *body = json_pack("{s:{s:s*, s:{s:s}}}", "metadata", "uid", json_str(pod, "metadata.uid"),
-                                        "annotations", KUBE_NOTICE, "true");
+  CLEANUP_JSON json_t *body = json_pack("{s:{s:s*, s:{s:s}}}", "metadata", "uid",
+                                        json_str(pod, "metadata.uid"), "annotations", KUBE_NOTICE, "true");
   struct kube_request req = {.method = "PATCH", .path = path, .body = body};
   return kube_json(k, &req, "announcing the stop failed", NULL, err);
 }
