@@ -168,11 +168,8 @@ static void references(void **state) {
 }
 
 static void other_kinds_of_sources(void **state) {
-  BENCH("service/web", PING, {"/never", NULL});
-  refuses(&b, ERR_USAGE,
-          "service/web failed: the docker runtime of this version does not have this kind of source; it "
-          "knows image/, "
-          "container/, compose/ and file:");
+  BENCH("service/web", PING, {"/services/web", FAULT("404", "service web not found")});
+  refuses(&b, ERR_MISSING, "service/web failed: service web not found");
   source_done(&b.s.source);
   assert_int_equal(source_parse("deployment/web", &b.s.source, &b.err), 0);
   refuses(&b, ERR_USAGE,

@@ -251,14 +251,10 @@ int source_find(struct docker *d, const struct settings *s, json_t **ret, struct
   case SOURCE_SERVICE:
     return service_find(d, s, ret, notes, err);
   case SOURCE_WORKLOAD:
-    return error_set(err, ERR_USAGE,
-                     "%s failed: the docker runtime has no such source; it needs a Kubernetes "
-                     "runtime, which this version does not have",
-                     s->source.text);
-  default:
-    return error_set(err, ERR_USAGE,
-                     "%s failed: the docker runtime of this version does not have this kind of "
-                     "source; it knows image/, container/, compose/, service/ and file:",
-                     s->source.text);
+    break;
   }
+  return error_set(err, ERR_USAGE,
+                   "%s failed: the docker runtime has no such source; it needs a Kubernetes "
+                   "runtime, which this version does not have",
+                   s->source.text);
 }
