@@ -8,7 +8,7 @@
 #   at_tls                          from here docker and nothing_left are about that engine
 #   relay LISTEN TARGET             socat addresses, until the test ends; both directions half-close
 #   free_port
-#   make_pki DIR                    ca, server, client, and bad ones: expired, wrongname, otherca, otherclient
+#   make_pki DIR [NAMES]            (of the server, as subjectAltName has it) ca, server, client, and bad ones: expired, wrongname, otherca, otherclient
 #   unreachable TEXT OPTION...      that way does not work, and TEXT is in the one line that says so
 #   promises OPTION...              the table of promises that every way has to keep
 free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
@@ -21,7 +21,7 @@ issue() { # NAME AUTHORITY DAYS SUBJECT-ALTERNATIVE-NAME USAGE
 }
 make_pki() (
   mkdir -p "$1" && cd "$1" || return
-  local name here=IP:127.0.0.1,IP:::1,DNS:localhost
+  local name here=${2:-IP:127.0.0.1,IP:::1,DNS:localhost}
   for name in ca otherca; do
     openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout $name.key -out $name.pem -subj "/CN=$name" -days 2 2>/dev/null
   done
