@@ -52,8 +52,7 @@ static int kubernetes(const struct options *o, const struct release *r, struct e
                                      namespace ? namespace
                                      : r       ? r->kube.namespace
                                                : NULL};
-  (void)choice, (void)ret;
-  return error_set(err, ERR_CONFIG, "runtime kubernetes: not in this version");
+  return kubernetes_choose(&choice, ret, err);
 }
 
 static int docker(const struct options *o, const struct release *r, bool podman, struct endpoint *ret,

@@ -238,7 +238,7 @@ static void kind(void **state) {
   write_file("config", "apiVersion: v1\nkind: Config\ncurrent-context: a\nclusters:\n- name: c\n  cluster: "
                        "{server: https://k.example:6443}\n"
                        "contexts:\n- name: a\n  context: {cluster: c, namespace: shop}\n");
-  assert_int_equal(BUILD(&b, CMD_RUN, "--from", "deployment/web", "--kubeconfig", path, "ls"), 0);
+  if (BUILD(&b, CMD_RUN, "--from", "deployment/web", "--kubeconfig", path, "ls")) fail_msg("%s", b.err.text);
   assert_string_equal(b.inv.kind, "kubernetes");
   assert_string_equal(b.inv.endpoint.text, "https://k.example:6443");
   done(&b);
