@@ -2,11 +2,14 @@
 #include "base/alloc.h"
 #include "base/fd.h"
 #include "base/limits.h"
+#include "base/strv.h"
 #include "runtime/kube/kubeconfig.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#define NAMES_MAX 100 /* in a complaint */
 
 static const char *const lists[][2] = {{"clusters", "cluster"},
                                        {"users", "user"},
@@ -174,12 +177,18 @@ const char *kubeconfig_current(const struct kubeconfig *c, const char **ret_file
 }
 
 char *kubeconfig_list(const struct kubeconfig *c, const char *list) {
+  struct strv names;
   struct buf b;
+  strv_init(&names);
   buf_init(&b, LIMIT_KUBECONFIG);
   for (size_t i = 0; i < c->n; i++) {
     const struct yaml *l = c->files[i].tree->kind == YAML_MAP ? yaml_get(c->files[i].tree, list) : NULL;
-    for (size_t k = 0; l && k < l->n; k++)
-      buf_printf(&b, "%s%s", b.len ? ", " : "", yaml_get(l->items[k], "name")->text);
+    for (size_t k = 0; l && k < l->n && names.n < NAMES_MAX; k++) {
+      const char *name = yaml_get(l->items[k], "name")->text;
+      if (!strv_has(&names, name)) strv_add(&names, name);
+    }
   }
+  for (size_t i = 0; i < names.n; i++) buf_printf(&b, "%s%s", i ? ", " : "", names.v[i]);
+  strv_done(&names);
   return buf_take(&b);
 }
