@@ -28,7 +28,9 @@ static void adopt(struct job *j) {
   replace(&o->image, copy(p->image));
   replace(&o->image_id, copy(p->image_id));
   replace(&o->digest, copy(p->digest));
-  replace(&o->target_kind, copy("container"));
+  const struct runtime_info *info = j->rt->ops->info(j->rt);
+  replace(&o->target_kind, copy(info->target ? info->target : "container"));
+  replace(&o->target_namespace, copy(info->namespace));
   replace(&o->target_name, copy(j->name));
   j->ledger->stop_grace_ms = j->req->stop_grace >= 0 ? j->req->stop_grace : p->stop_grace_ms;
   j->ledger->memory_limit = p->memory_limit;
@@ -126,6 +128,13 @@ int job_create(struct job *j, struct error *err) {
   return rc;
 }
 
+/* Interrupted in the very moment in which the command began: the signal is the command's. */
+static void pass_on(struct job *j) {
+  if (!j->sig.cancel) return;
+  j->sig.cancel = false;
+  job_on_signal(j, j->sig.cancel_signal);
+}
+
 /* The answer of start never came. 0: it began, or contact is lost and the run phase finds out. */
 static int settle_start(struct job *j, struct error *err) {
   struct error lost = *err;
@@ -145,7 +154,10 @@ int job_start(struct job *j, struct error *err) {
   if (job_interrupted(j, err) != ERR_NONE) return -1;
   job_phase(j, PHASE_CREATE);
   ledger_word(j->ledger, WORD_STARTING);
-  if (!j->rt->ops->start(j->rt, j->cid, err))
+  waiting_begin(j);
+  int rc = j->rt->ops->start(j->rt, j->cid, err);
+  waiting_end(j);
+  if (!rc)
     j->ev.start_acked = true;
   else if (err->kind == ERR_LOST || err->kind == ERR_TIMEOUT) {
     if (settle_start(j, err)) return -1;
@@ -156,6 +168,7 @@ int job_start(struct job *j, struct error *err) {
   atomic_store(&j->ledger->last_output, j->started_at);
   j->ledger->deadline_at = j->req->timeout ? j->started_at + j->req->timeout : 0;
   ledger_word(j->ledger, WORD_STARTED);
+  pass_on(j);
   error_clear(err);
   return 0;
 }

@@ -205,7 +205,7 @@ void job_conclude(struct job *j) {
   struct outcome *o = j->o;
   j->cleaning = true;
   bool read = j->ev.state_read || j->ev.removed_first; /* by the look that ended the run phase */
-  if (!read && !j->left && !j->unconfirmed) job_read_state(j);
+  if (!read && !j->left && !j->unconfirmed && !j->ev.node_lost) job_read_state(j);
   drain(j);
   job_phase(j, PHASE_DRAIN);
   gather(j);

@@ -31,9 +31,16 @@ static void on_int(struct job *j) {
   if (j->lost_at && s->asks > 1) j->giving_up = true;
 }
 
+/* A start that waits for the command to run can be taken back until then. */
+bool job_begun(const struct job *j) {
+  int word = atomic_load(&j->ledger->word);
+  bool waits = j->rt && j->rt->ops->info(j->rt)->start_waits;
+  return word >= (waits ? WORD_STARTED : WORD_STARTING);
+}
+
 void job_on_signal(void *data, int signo) {
   struct job *j = data;
-  bool begun = atomic_load(&j->ledger->word) >= WORD_STARTING;
+  bool begun = job_begun(j);
   switch (signo) {
   case SIGWINCH:
     j->sig.resized = true;
@@ -74,7 +81,7 @@ void job_on_signal(void *data, int signo) {
 
 enum error_kind job_interrupted(void *data, struct error *err) {
   struct job *j = data;
-  if (j->cleaning || atomic_load(&j->ledger->word) >= WORD_STARTING) return ERR_NONE;
+  if (j->cleaning || job_begun(j)) return ERR_NONE;
   if (j->sig.cancel) {
     error_set(err, ERR_CANCELLED, "interrupted by signal %d before the command began", j->sig.cancel_signal);
     return ERR_CANCELLED;

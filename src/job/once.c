@@ -184,7 +184,7 @@ struct view {
   json_t *record; /* NULL: none yet */
   bool container, running, ended;
   unsigned looks;
-  char cid[80];
+  char cid[200];
 };
 
 static int look_container(struct job *j, struct view *v, struct error *err) {

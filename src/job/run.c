@@ -79,6 +79,26 @@ static void job_kill(struct job *j) {
   job_signal(j, SIGKILL);
 }
 
+/* A cluster takes no signals: said once, with what the next one does, which is to stop the command. */
+static void refuse_signal(struct job *j, int signo) {
+  const char *name = sigabbrev_np(signo);
+  bool ends = signo == SIGINT || signo == SIGTERM;
+  if (!ends) {
+    job_say(j, "signal %s cannot be sent to a command on a cluster", name ? name : "?");
+    return;
+  }
+  if (j->refused_signal) {
+    if (!j->stopping)
+      job_say(j, "the pod is deleted; the command is killed in %lld s",
+              (long long)(j->ledger->stop_grace_ms / 1000));
+    job_stop(j);
+    return;
+  }
+  j->refused_signal = true;
+  job_say(j, "%s cannot be forwarded to a command on a cluster; the next one deletes its pod, which stops it",
+          name ? name : "the signal");
+}
+
 static void act_signals(struct job *j) {
   struct interrupt_state *s = &j->sig;
   if (s->suspend) {
@@ -95,6 +115,10 @@ static void act_signals(struct job *j) {
   while (s->n_pending) {
     int signo = s->pending[0];
     memmove(s->pending, s->pending + 1, sizeof *s->pending * (size_t)--s->n_pending);
+    if (j->rt->ops->info(j->rt)->no_signals) {
+      refuse_signal(j, signo);
+      continue;
+    }
     job_signal(j, signo);
     j->ev.our_signal = signo;
     if (signo != SIGINT && signo != SIGTERM) continue;
@@ -141,6 +165,8 @@ static int64_t act_times(struct job *j) {
     deadline(j, DEADLINE_RUN, "--timeout", r->timeout);
   else if (idle_at && now >= idle_at)
     deadline(j, DEADLINE_IDLE, "--idle-timeout", r->idle_timeout);
+  if (j->seen_start) j->begin_by = 0;
+  if (j->begin_by && now >= j->begin_by) deadline(j, DEADLINE_START, "--start-timeout", r->start_timeout);
   if (j->stay_until && now >= j->stay_until && !j->stopping) job_stop(j);
   if (j->stopping == STOP_TERM && now >= j->kill_at)
     job_kill(j);
@@ -160,6 +186,7 @@ static int64_t act_times(struct job *j) {
   }
   if (j->stream_ended && !j->unattended) earlier(&due, j->stream_ended_at + SILENT_MS + 1);
   earlier(&due, j->stopping ? 0 : j->stay_until);
+  earlier(&due, j->stopping ? 0 : j->begin_by);
   earlier(&due, j->kill_at);
   earlier(&due, j->no_effect_at);
   earlier(&due, r->heartbeat ? j->next_beat : 0);
@@ -210,9 +237,16 @@ static bool closed_early(struct job *j) {
   return true;
 }
 
+/* Nobody waits for a machine that is lost but the guardian, who has the time. */
+static bool machine_lost(struct job *j) {
+  if (!j->node_lost || j->died || j->unattended) return false;
+  j->ev.node_lost = true;
+  return true;
+}
+
 /* True: the run phase is over. */
 static bool ended(struct job *j) {
-  if (j->unconfirmed) return true;
+  if (j->unconfirmed || machine_lost(j)) return true;
   if (j->stream_ended && j->stream_cut) return regained(j) == LOOK_OVER;
   bool waited = !j->wait || wait_done(j->wait);
   bool silent = !j->unattended && j->stream_ended && clock_ms() - j->stream_ended_at > SILENT_MS;

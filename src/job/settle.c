@@ -78,7 +78,8 @@ static void outcome_of(struct runtime *rt, const struct job_info *i, struct outc
   o->runtime_kind = copy(info->kind);
   o->endpoint = copy(info->endpoint);
   o->runtime_version = copy(info->version);
-  o->target_kind = copy("container");
+  o->target_kind = copy(info->target ? info->target : "container");
+  o->target_namespace = copy(info->namespace);
   o->target_name = copy(i->name);
   o->target_id = copy(i->container);
   o->created_at = copy(i->state.created_at);

@@ -67,14 +67,18 @@ struct job {
     JOIN_PLAIN
   } join; /* how the log is read, see rejoin.c */
   int64_t join_at[2];
-  bool unattended;      /* the guardian's: no stream is read, wait alone tells */
-  bool began_after_all; /* a start that the engine refused, and that ran */
-  bool blind;           /* the guardian does not see output: idle time cannot be told */
-  bool keep_anyway;     /* its output could not be spooled: the container is its last copy */
-  int64_t stay_until;   /* clock_ms(): a terminal's command without a caller is stopped then; 0 none */
-  int64_t lock_until;   /* clock_ms(): --lock-wait ends; 0 not begun */
-  bool create_doubt;    /* create may be on the engine, and is not found */
-  bool unconfirmed;     /* killed, and no end was told */
+  bool unattended;         /* the guardian's: no stream is read, wait alone tells */
+  bool began_after_all;    /* a start that the engine refused, and that ran */
+  bool blind;              /* the guardian does not see output: idle time cannot be told */
+  bool node_lost;          /* EVENT_NODE_LOST, and no end since */
+  bool refused_signal;     /* said once that this runtime forwards none */
+  struct waiting *waiting; /* what start() waits for, as it is told; NULL: start is not under way */
+  bool keep_anyway;        /* its output could not be spooled: the container is its last copy */
+  int64_t begin_by; /* clock_ms(): the guardian's --start-timeout for a command that has not begun; 0 none */
+  int64_t stay_until; /* clock_ms(): a terminal's command without a caller is stopped then; 0 none */
+  int64_t lock_until; /* clock_ms(): --lock-wait ends; 0 not begun */
+  bool create_doubt;  /* create may be on the engine, and is not found */
+  bool unconfirmed;   /* killed, and no end was told */
   bool died, destroyed, watch_lost, seen_start;
   int64_t died_at; /* clock_ms() of the first event that says so */
   int64_t last_event_ns;
@@ -121,6 +125,11 @@ int job_reach(struct job *j, int64_t until);
 bool job_out_of_contact(const struct error *err); /* it may go better in a moment */
 /* It has ended and the engine does not remember its start: the engine was restarted meanwhile. */
 void job_forgotten(struct job *j);
+/* The command may have begun: what was asked of us before is off, what comes is for the command. */
+bool job_begun(const struct job *j);
+/* waiting.c: words of a start that takes its time, to stderr by --progress. */
+void waiting_begin(struct job *j);
+void waiting_end(struct job *j);
 /* streams.c: callbacks and (re)attaching. */
 int job_attach(struct job *j, struct error *err);
 int job_watch(struct job *j, struct error *err);

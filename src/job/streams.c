@@ -80,6 +80,8 @@ static void on_event(void *data, enum runtime_event e, int signo, int64_t time_n
     note_kill(j, signo);
   else if ((e == EVENT_STOP || e == EVENT_RESTART) && !j->ev.outside_kill && !j->ev.our_stop)
     j->ev.outside_kill = true;
+  else if (e == EVENT_NODE_LOST)
+    j->node_lost = true;
   else if (e == EVENT_DIE) {
     if (!j->died) j->died_at = clock_ms();
     j->died = true;

@@ -174,6 +174,7 @@ static bool carry_out(struct job *j, struct owed *o, enum action a) {
   take_id(j, o);
   switch (a) {
   case ACT_FOLLOW:
+    if (!o->state.ever_started && j->req->start_timeout) j->begin_by = clock_ms() + j->req->start_timeout;
     follow(j);
     o->f.word = WORD_STARTED;
     o->f.seen = j->ev.removed_first ? SEEN_ABSENT : SEEN_NOTHING;

@@ -66,6 +66,7 @@ static int signal_of(int exit_code) {
 
 /* "after signal 15 (TERM)" or "with status 3". */
 static char *end_words(int exit_code) {
+  if (exit_code < 0) return xstrdup("with a status that was not told");
   int signo = signal_of(exit_code);
   if (!signo) return xprintf("with status %d", exit_code);
   CLEANUP_FREE char *name = signal_words(signo);
@@ -95,6 +96,12 @@ static enum cause deadline_cause(enum deadline d) {
                               : CAUSE_DEADLINE_RUN;
 }
 
+/* The runtime held it where nobody of ours was left to do so. */
+static enum deadline deadline_of(const struct evidence *e) {
+  if (e->deadline != DEADLINE_NONE || e->state.end != END_DEADLINE) return e->deadline;
+  return began(e) ? DEADLINE_RUN : DEADLINE_START;
+}
+
 static const char *deadline_words(enum deadline d) {
   return d == DEADLINE_START  ? "--start-timeout passed"
          : d == DEADLINE_IDLE ? "--idle-timeout passed without a byte of output"
@@ -109,8 +116,15 @@ static char *input_words(const struct evidence *e, const char *what) {
 /* No terminal state: contract row 120. The order is that of how much each tells. */
 static void decide_unread(const struct evidence *e, struct outcome *o) {
   enum cause c = CAUSE_CONTACT_LOST;
+  bool ours = e->deadline != DEADLINE_NONE; /* it was we who let it be removed */
   char *why;
-  if (e->removed_first || (e->state_read && e->state.status == STATE_REMOVING)) {
+  if (e->node_lost || (e->state_read && e->state.end == END_NODE_LOST)) {
+    c = CAUSE_NODE_LOST;
+    why = xstrdup("the node of the pod does not answer; what becomes of the command is not known");
+  } else if (e->state_read && e->state.end == END_GONE && !ours) {
+    c = CAUSE_REMOVED_UNREAD;
+    why = xstrdup("the pod was removed before its end could be read");
+  } else if (e->removed_first || (e->state_read && e->state.status == STATE_REMOVING)) {
     c = CAUSE_REMOVED_UNREAD;
     why = xstrdup("the container was removed by someone else before its end could be read");
   } else if (e->input_cut) {
@@ -135,9 +149,14 @@ static void decide_unread(const struct evidence *e, struct outcome *o) {
 /* Made, and read by whoever removed or settled it as never started. */
 static void decide_never_began(const struct evidence *e, struct outcome *o) {
   const char *words = e->state.error[0] ? e->state.error : "the container was created but never started";
-  if (e->deadline != DEADLINE_NONE)
+  if (deadline_of(e) != DEADLINE_NONE)
     end(o, VERDICT_NOT_STARTED, CAUSE_DEADLINE_START, 124,
-        xprintf("%s before the command began", deadline_words(e->deadline)));
+        xprintf("%s before the command began", deadline_words(deadline_of(e))));
+  else if (e->state.end == END_EVICTED)
+    end(o, VERDICT_NOT_STARTED, CAUSE_EVICTED, 125, xprintf("evicted before the command began: %s", words));
+  else if (e->state.end == END_DELETED || e->state.end == END_GONE)
+    end(o, VERDICT_NOT_STARTED, CAUSE_DELETED, 125,
+        xstrdup("deleted by someone else before the command began"));
   else if (e->state.exit_code == 126)
     end(o, VERDICT_NOT_STARTED, CAUSE_NOT_EXECUTABLE, 126, xstrdup(words));
   else if (e->state.exit_code == 127)
@@ -161,6 +180,13 @@ static bool decide_stopped(const struct evidence *e, struct outcome *o) {
   } else if (e->engine_restarted) {
     end(o, VERDICT_KILLED, CAUSE_ENGINE_RESTART, 122,
         xprintf("the engine was restarted or shut down during the run; the command ended %s", how));
+  } else if (e->state.end == END_EVICTED) {
+    const char *words = e->state.error;
+    end(o, VERDICT_KILLED, CAUSE_EVICTED, 122,
+        xprintf("evicted by the cluster%s%s; the command ended %s", *words ? ": " : "", words, how));
+  } else if (e->state.end == END_DELETED) {
+    end(o, VERDICT_KILLED, CAUSE_DELETED, 122,
+        xprintf("its pod was deleted by someone else; the command ended %s", how));
   } else if (out_of_memory(e)) {
     end(o, VERDICT_KILLED, CAUSE_OOM, 122, memory_words(e->memory_limit));
   } else if (e->outside_kill) {
@@ -200,7 +226,8 @@ void verdict_decide(const struct evidence *e, struct outcome *o) {
     decide_never_began(e, o);
     return;
   }
-  if (!terminal(e) || !began(e)) {
+  bool untold = e->state.end == END_NODE_LOST || e->state.end == END_GONE;
+  if (!terminal(e) || !began(e) || untold) {
     decide_unread(e, o);
     return;
   }
@@ -212,12 +239,15 @@ void verdict_decide(const struct evidence *e, struct outcome *o) {
         xstrdup("the engine was away when the command ended, and tells 255 for an end that it did not see"));
   } else if (e->input_cut)
     end(o, VERDICT_UNKNOWN, CAUSE_INPUT_CUT, 120, input_words(e, "the input was cut"));
-  else if (e->deadline != DEADLINE_NONE) {
+  else if (deadline_of(e) != DEADLINE_NONE) {
     CLEANUP_FREE char *how = end_words(e->state.exit_code);
-    end(o, VERDICT_KILLED, deadline_cause(e->deadline), 124,
-        xprintf("%s; the command ended %s", deadline_words(e->deadline), how));
+    end(o, VERDICT_KILLED, deadline_cause(deadline_of(e)), 124,
+        xprintf("%s; the command ended %s", deadline_words(deadline_of(e)), how));
   } else if (decide_stopped(e, o))
     return;
+  else if (e->state.exit_code < 0)
+    end(o, VERDICT_UNKNOWN, CAUSE_REMOVED_UNREAD, 120,
+        xstrdup("the command has ended, and nobody tells with which status"));
   else if (e->input_forwarded && !e->input_complete && e->state.exit_code == 0)
     end(o, VERDICT_UNKNOWN, CAUSE_INPUT_CUT, 120, input_words(e, "the command ended with status 0"));
   else

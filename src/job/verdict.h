@@ -1,8 +1,9 @@
 /* The verdict, as a pure function of what is known. One place; the launcher, the guardian and whoever settles
- * use it. Contract section 4: succeeded needs all of: start acknowledged or a start time, a terminal state
- * read for that very id, all input delivered or none forwarded, no kill or stop that was not ours, no engine
- * shutdown during the run unless live-restore kept it. Where rows overlap: 120 if the state was not read,
- * else 124, else 122, else the command's. */
+ * use it. What the runtime itself tells of an end (state.end) stands where the events would. Contract section
+ * 4: succeeded needs all of: start acknowledged or a start time, a terminal state read for that very id, all
+ * input delivered or none forwarded, no kill or stop that was not ours, no engine shutdown during the run
+ * unless live-restore kept it. Where rows overlap: 120 if the state was not read, else 124, else 122, else
+ * the command's. */
 #ifndef JOB_VERDICT_H
 #define JOB_VERDICT_H
 #include "job/outcome.h"
@@ -25,6 +26,7 @@ struct evidence {
   int our_signal;         /* a forwarded signal; 0 none */
   enum deadline deadline; /* the one that fired and that we acted on */
   bool engine_restarted;  /* without live-restore keeping it */
+  bool node_lost;         /* its machine does not answer the cluster */
   bool end_unseen;        /* the engine was away: of an end that nobody saw it tells 255 */
   int64_t memory_limit;   /* for the message; 0 none */
 };

@@ -142,8 +142,9 @@ static void own_ends(void **state) {
   expect(&e, VERDICT_FAILED, "exit", 255, "ended with status 255");
   e = ended(256); /* no kernel says so; it must not become 0 */
   expect(&e, VERDICT_FAILED, "exit", 255, "ended with status 256");
-  e = ended(-1);
-  expect(&e, VERDICT_FAILED, "exit", 255, "ended with status -1");
+  e = ended(-1); /* not told: neither a success nor a failure */
+  expect(&e, VERDICT_UNKNOWN, "removed_unread", 120,
+         "the command has ended, and nobody tells with which status");
 }
 
 static void out_of_memory(void **state) {
@@ -316,6 +317,63 @@ static void faults(void **state) {
   }
 }
 
+/* A cluster tells itself who ended a pod. An exit with 0 is no success then. */
+static void ends_that_the_runtime_tells(void **state) {
+  (void)state;
+  struct evidence e = ended(0);
+  e.state.end = END_EVICTED;
+  expect(&e, VERDICT_KILLED, "evicted", 122, "evicted by the cluster; the command ended with status 0");
+  snprintf(e.state.error, sizeof e.state.error, "the node was low on memory");
+  expect(&e, VERDICT_KILLED, "evicted", 122,
+         "evicted by the cluster: the node was low on memory; the command ended with status 0");
+  e.outside_kill = true; /* the same, told as an event */
+  expect(&e, VERDICT_KILLED, "evicted", 122,
+         "evicted by the cluster: the node was low on memory; the command ended with status 0");
+  e.our_stop = true;
+  expect(&e, VERDICT_KILLED, "stopped", 122, "stopped through run-once; it ended with status 0");
+  e = ended(143);
+  e.state.end = END_DELETED;
+  e.outside_kill = true;
+  expect(&e, VERDICT_KILLED, "deleted", 122,
+         "its pod was deleted by someone else; the command ended after signal 15 (TERM)");
+  e.deadline = DEADLINE_RUN;
+  expect(&e, VERDICT_KILLED, "deadline_run", 124,
+         "--timeout passed; the command ended after signal 15 (TERM)");
+  e = ended(-1); /* a kubelet that forgets the containers of a pod at its deadline */
+  e.state.end = END_DEADLINE;
+  expect(&e, VERDICT_KILLED, "deadline_run", 124,
+         "--timeout passed; the command ended with a status that was not told");
+  e = ended(-1);
+  e.state.end = END_GONE;
+  expect(&e, VERDICT_UNKNOWN, "removed_unread", 120, "the pod was removed before its end could be read");
+  e.deadline = DEADLINE_RUN;
+  expect(&e, VERDICT_UNKNOWN, "deadline_run", 120,
+         "--timeout passed, and the end of the command could not be confirmed");
+  e = ended(137);
+  e.state.end = END_NODE_LOST;
+  expect(&e, VERDICT_UNKNOWN, "node_lost", 120,
+         "the node of the pod does not answer; what becomes of the command is not known");
+  struct evidence lost = {.start_acked = true, .node_lost = true};
+  expect(&lost, VERDICT_UNKNOWN, "node_lost", 120,
+         "the node of the pod does not answer; what becomes of the command is not known");
+}
+
+/* A pod that ended before its command began, by whom is told. */
+static void ends_before_the_command(void **state) {
+  (void)state;
+  struct evidence e = {.state_read = true, .state = {.status = STATE_DEAD, .exit_code = -1}};
+  e.state.end = END_DEADLINE;
+  expect(&e, VERDICT_NOT_STARTED, "deadline_start", 124, "--start-timeout passed before the command began");
+  e.state.end = END_DELETED;
+  expect(&e, VERDICT_NOT_STARTED, "deleted", 125, "deleted by someone else before the command began");
+  e.state.end = END_EVICTED;
+  snprintf(e.state.error, sizeof e.state.error, "OutOfcpu: no room");
+  expect(&e, VERDICT_NOT_STARTED, "evicted", 125, "evicted before the command began: OutOfcpu: no room");
+  e.state.end = END_UNTOLD;
+  e.state.exit_code = 127;
+  expect(&e, VERDICT_NOT_STARTED, "not_found", 127, "OutOfcpu: no room");
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(every_combination),
@@ -327,6 +385,8 @@ int main(void) {
       cmocka_unit_test(input),
       cmocka_unit_test(never_began),
       cmocka_unit_test(faults),
+      cmocka_unit_test(ends_that_the_runtime_tells),
+      cmocka_unit_test(ends_before_the_command),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

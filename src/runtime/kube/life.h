@@ -74,5 +74,8 @@ bool kube_pods_twice(const struct kube_pods *p);      /* a second pod's containe
 bool kube_pods_trouble(const struct kube_pods *p);    /* contact is lost just now */
 bool kube_pods_ticket_out(const struct kube_pods *p); /* noted by: */
 void kube_pods_note_ticket(struct kube_pods *p);
+/* The ticket was taken out here before any pod of it began; noted by: */
+bool kube_pods_revoked(const struct kube_pods *p);
+void kube_pods_note_revoked(struct kube_pods *p);
 unsigned kube_pods_gone_count(const struct kube_pods *p);
 #endif

@@ -27,7 +27,7 @@ struct kube_pods {
   struct seen pods[PODS_MAX];
   size_t n;
   unsigned gone;
-  bool trouble, node_lost, ticket_out;
+  bool trouble, node_lost, ticket_out, revoked;
   struct timer *patience;
   struct kube_pods_user *users, *next_user; /* next_user: where telling() goes on */
 };
@@ -281,6 +281,12 @@ bool kube_pods_ticket_out(const struct kube_pods *p) {
 }
 void kube_pods_note_ticket(struct kube_pods *p) {
   p->ticket_out = true;
+}
+bool kube_pods_revoked(const struct kube_pods *p) {
+  return p->revoked;
+}
+void kube_pods_note_revoked(struct kube_pods *p) {
+  p->revoked = true;
 }
 bool kube_pods_twice(const struct kube_pods *p) {
   size_t began = 0;

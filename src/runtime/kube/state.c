@@ -119,12 +119,17 @@ int kube_look(struct kube *k, const struct kube_id *id, struct kube_view *ret, s
   bool is_gone = kube_pods_gone(p), began = kube_pods_began(p);
   int rc = 0;
   if (pod) note_job(&v, controller_uid(pod));
-  if (!pod || (is_gone && !began && phase != KUBE_ENDED)) {
+  bool none = !pod || (is_gone && !began && phase != KUBE_ENDED);
+  if (none && kube_pods_revoked(p)) {
+    gone(&v, END_DELETED, false);
+  } else if (none) {
     rc = look_at_job(k, id, &v, err);
   } else if (phase == KUBE_ENDED) {
     v.stage = VIEW_ENDED;
   } else if (is_gone) {
     gone(&v, END_GONE, true);
+  } else if (phase == KUBE_WAITING && !began && kube_pods_revoked(p)) {
+    pending(&v); /* on its way out */
   } else if (phase == KUBE_WAITING && !began) {
     rc = look_at_waiting(k, id, &v, err);
   } else {

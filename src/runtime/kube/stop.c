@@ -33,6 +33,17 @@ static int notice(struct kube *k, const json_t *pod, struct error *err) {
   return kube_json(k, &req, "announcing the stop failed", NULL, err);
 }
 
+/* Asked to stop before it began: without its ticket it cannot begin any more, and then the Job goes. */
+static int stop_pending(struct kube *k, const struct kube_id *id, struct error *err) {
+  struct kube_view view;
+  struct kube_pods *p;
+  if (kube_look(k, id, &view, err) < 0) return -1;
+  if (view.stage != VIEW_PENDING) return 0;
+  if (kube_take_ticket(k, id, NULL, err) < 0 || kube_pods_fresh(k, id->job, &p, err) < 0) return -1;
+  kube_pods_note_revoked(p);
+  return kube_drop_job(k, id->job, view.job_uid, err);
+}
+
 int kube_signal(struct runtime *rt, const char *text, int signo, struct error *err) {
   struct kube *k = (struct kube *)rt;
   CLEANUP_JSON json_t *pod = NULL;
@@ -40,16 +51,16 @@ int kube_signal(struct runtime *rt, const char *text, int signo, struct error *e
   bool stops = signo == SIGTERM || signo == SIGINT || signo == SIGQUIT;
   if (!stops && signo != SIGKILL && signo != NOTICE)
     return error_set(err, ERR_ENGINE, "sending signal %d failed: a cluster takes no signals", signo);
-  if (pod_of(k, text, &id, &pod, err) < 0) return -1;
-  if (signo == NOTICE) return notice(k, pod, err);
+  struct error fault = ERROR_INIT;
+  bool no_pod = pod_of(k, text, &id, &pod, &fault) < 0;
+  if (no_pod && fault.kind != ERR_MISSING) {
+    if (err) *err = fault;
+    return -1;
+  }
+  bool waits = no_pod || kube_status(pod, kube_container(pod), NULL) == KUBE_WAITING;
+  if (signo == NOTICE) return no_pod ? 0 : notice(k, pod, err);
+  if (waits) return stop_pending(k, &id, err);
   return kube_drop_pod(k, pod, stops ? -1 : KILL_GRACE_S, err);
-}
-
-/* Asked to stop before it began: nothing is there to be stopped but the Job. */
-static int stop_pending(struct kube *k, const struct kube_id *id, struct error *err) {
-  struct kube_view view;
-  if (kube_take_ticket(k, id, NULL, err) < 0 || kube_look(k, id, &view, err) < 0) return -1;
-  return view.job ? kube_drop_job(k, id->job, view.job_uid, err) : 0;
 }
 
 static void on_change(void *data) {
@@ -84,12 +95,15 @@ int kube_stop(struct runtime *rt, const char *text, int64_t grace_ms, struct err
   struct kube_id id;
   int64_t grace_s = (grace_ms + 999) / 1000;
   if (kube_id_parse(text, &id, err) < 0) return -1;
-  if (pod_of(k, text, &id, &pod, &fault) < 0) {
-    if (fault.kind == ERR_MISSING) return stop_pending(k, &id, err);
+  bool no_pod = pod_of(k, text, &id, &pod, &fault) < 0;
+  if (no_pod && fault.kind != ERR_MISSING) {
     if (err) *err = fault;
     return -1;
   }
-  if (kube_status(pod, kube_container(pod), NULL) == KUBE_ENDED) return 0;
-  if (kube_drop_pod(k, pod, grace_s > 0 ? grace_s : KILL_GRACE_S, err) < 0) return -1;
+  enum kube_phase phase = no_pod ? KUBE_WAITING : kube_status(pod, kube_container(pod), NULL);
+  if (phase == KUBE_ENDED) return 0;
+  if (phase == KUBE_WAITING ? stop_pending(k, &id, err) < 0
+                            : kube_drop_pod(k, pod, grace_s > 0 ? grace_s : KILL_GRACE_S, err) < 0)
+    return -1;
   return await_end(k, &id, grace_ms + CONFIRM_MS, err);
 }
