@@ -4,43 +4,17 @@
 #include "base/limits.h"
 #include "data/json.h"
 #include "data/yaml.h"
+#include "runtime/kube/kubeconfig.h"
 #include "runtime/kube/source.h"
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-static json_t *to_json(const struct yaml *y) {
-  json_t *made;
-  switch (y->kind) {
-  case YAML_NULL:
-    return json_null();
-  case YAML_BOOL:
-    return json_boolean(y->text[0] == 't' || y->text[0] == 'T');
-  case YAML_INT:
-    return json_integer(strtoll(y->text, NULL, !strncmp(y->text, "0x", 2) ? 16 : 10));
-  case YAML_FLOAT: {
-    double n = strtod(y->text, NULL);
-    return isfinite(n) ? json_real(n) : json_string(y->text);
-  }
-  case YAML_LIST:
-    made = json_array();
-    for (size_t i = 0; i < y->n; i++) json_array_append_new(made, to_json(y->items[i]));
-    return made;
-  case YAML_MAP:
-    made = json_object();
-    for (size_t i = 0; i < y->n; i++) json_object_set_new(made, y->pairs[i].key, to_json(y->pairs[i].value));
-    return made;
-  default:
-    return json_string(y->text);
-  }
-}
 
 static int read_object(const char *path, const char *namespace, const struct yaml *root, json_t **ret_object,
                        json_t **ret_template, struct error *err) {
   if (root->kind != YAML_MAP)
     return error_set(err, ERR_CONFIG, "%s:%d: expected a Job or a PodTemplate, found %s", path, root->line,
                      yaml_kind_name(root->kind));
-  CLEANUP_JSON json_t *object = to_json(root);
+  CLEANUP_JSON json_t *object = yaml_to_json(root);
   const char *kind = json_str(object, "kind"), *theirs = json_str(object, "metadata.namespace");
   bool job = kind && !strcmp(kind, "Job");
   if (!job && !(kind && !strcmp(kind, "PodTemplate")))
