@@ -208,6 +208,53 @@ private_kib() { awk '/^Private_/ { s += $2 } END { print s }' "/proc/$1/smaps_ro
   nothing_left
 }
 
+@test "launcher and guardian killed before the create arrived: jobs prune ends it, as not started" {
+  never_created -- probe line x
+  id=$(job_id)
+  is "$(history_count intent) $(outcomes_of "$id")" '1 0'
+  once jobs prune # by another name of the engine: perhaps another engine
+  status_is 0
+  is "$(outcomes_of "$id")" 0
+  once jobs prune "${gate[@]}"
+  status_is 0
+  err_has "job $id: settled"
+  is "$(field "$id" verdict) $(field "$id" exit_status) $(field "$id" retry_safe) $(field "$id" settled_by)" 'not_started 125 true jobs prune'
+  once jobs prune "${gate[@]}"
+  err_is ''
+  is "$(outcomes_of "$id")" 1
+  nothing_left
+  chain_holds
+}
+
+@test "launcher and guardian killed before the create arrived: the next run ends it" {
+  never_created -- probe line x
+  id=$(job_id)
+  RESULT=$BATS_TEST_TMPDIR/next.json
+  job "${gate[@]}" -- probe line mine
+  status_is 0
+  out_is $'mine\n'
+  err_is ''
+  within 10 recorded "$id"
+  is "$(field "$id" verdict) $(field "$id" settled_by)" "not_started $(result id)"
+  nothing_left
+}
+
+@test "launcher and guardian killed, the container removed by somebody: what began is unknown, what never began is not started" {
+  start_job -- probe sleep 20
+  id=$(job_id)
+  kill_both
+  docker rm -f "$(container_of "$id")" >/dev/null
+  once jobs prune
+  is "$(field "$id" verdict) $(field "$id" cause) $(field "$id" retry_safe)" 'unknown removed_unread false'
+  is "$(outcomes_of "$id")" 1
+  never_created -- probe line x
+  id=$(job_id)
+  docker rm "$(docker create --label run-once.id="$id" --label run-once.host="$(hostname)" $IMAGE)" >/dev/null
+  once jobs prune "${gate[@]}"
+  is "$(field "$id" verdict)" not_started
+  nothing_left
+}
+
 @test "TERM ends the guardian: while the launcher lives nothing else happens, afterwards the next run settles" {
   start_job -- probe sleep 1 exit 2
   kill -TERM "$(guardian)"

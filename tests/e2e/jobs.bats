@@ -260,6 +260,52 @@ end_of() {
   chain_holds
 }
 
+volume_there() { docker volume inspect "$1" >/dev/null 2>&1; }
+forgotten_volume() { docker volume create --label run-once.id="$1" --label run-once.host="${2-$(hostname)}"; }
+
+@test "anonymous volumes: the job's labels, filled from the image, still anonymous, gone with the container" {
+  if on_podman; then skip 'its API takes no labels for a mount'; fi
+  make_image declares:1 'RUN mkdir -p /state && echo from image >/state/f && chown -R 7:8 /state && chmod 750 /state' 'VOLUME /state'
+  source_container app -v /scratch --mount type=volume,target=/more,volume-label=whose=app --
+  start_job --from container/app --image declares:1 -v /given --lock q -- sh -c 'cat /state/f; stat -c %u:%g:%a /state; sleep 1'
+  id=$(job_id)
+  for at in /state /scratch /more /given; do
+    v=$(docker inspect -f "{{range .Mounts}}{{if eq .Destination \"$at\"}}{{.Name}}{{end}}{{end}}" "$(job_container)")
+    [[ $v =~ ^[0-9a-f]{64}$ ]] || { echo "$at: $v"; false; }
+    is "$(docker volume inspect "$v" | jq -r '.[0].Labels | [.["run-once.id"], .["run-once.lock"], .["run-once.host"], .whose] | join(" ")')" \
+      "$id q $(hostname) " "labels of $at"
+  done
+  end_job
+  status_is 0
+  out_is $'from image\n7:8:750\n'
+  nothing_left
+}
+
+@test "prune takes volumes that an engine forgot; not those in use, of a live job, named, unlabelled, or a key's record" {
+  if on_podman; then skip 'its API takes no labels for a mount'; fi
+  k=volumes-$RANDOM
+  job --once "$k" -- probe line once
+  forgotten=$(forgotten_volume goneandgonex) theirs=$(forgotten_volume theirsxxxxxx elsewhere)
+  unlabelled=$(docker volume create) used=$(forgotten_volume usedusedused)
+  docker volume create --label run-once.id=goneandgonex named >/dev/null
+  docker create --name user -v "$used:/x" $IMAGE >/dev/null
+  start_job -v /scratch -- probe sleep 3
+  live=$(forgotten_volume "$(job_id)")
+  once jobs prune
+  status_is 0
+  err_has 'job goneandgonex: a volume that it left was removed'
+  ! volume_there "$forgotten"
+  for v in "$theirs" "$unlabelled" "$used" named "$live"; do volume_there "$v"; done
+  end_job
+  once jobs prune --now
+  for v in "$theirs" "$live"; do ! volume_there "$v"; done
+  for v in "$unlabelled" "$used" named; do volume_there "$v"; done
+  RESULT=$BATS_TEST_TMPDIR/later.json
+  job --once "$k" -- probe line once
+  out_is $'once\n'
+  is "$(result replayed)" true
+}
+
 @test "a kept one goes when its time is over" {
   job --keep on-failure --keep-for 1 -- probe exit 3
   id=$(result id)

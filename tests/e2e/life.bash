@@ -6,6 +6,8 @@
 #   kill_both              guardian first, so that nobody looks after the job
 #   recorded [ID]          the outcome line of a job is in the history
 #   field ID KEY           of the last outcome line of job ID
+#   never_created [OPTION...] -- ARG...   a run whose create never reaches its engine, launcher and guardian killed then;
+#                          ${gate[@]} names the engine as it did
 #   elsewhere COMMAND...   as from another machine that reaches the same engine: other home, state, hostname
 job_id() { jq -r .id "$RESULT"; }
 guardian() { pgrep -xf "run-once: guardian of ${1:-$(job_id)}"; }
@@ -31,6 +33,25 @@ has_state() { [[ $(container_state "$1") == "$2" ]]; }
 says() { docker logs "$(job_container)" 2>&1 | grep -qF -- "$1"; }
 chain_holds() {
   "$RUN_ONCE" history verify >/dev/null 2>"$BATS_TEST_TMPDIR/verify" || { cat "$BATS_TEST_TMPDIR/verify"; return 1; }
+}
+never_created() {
+  local socket=$BATS_TEST_TMPDIR/gate.sock log=$BATS_TEST_TMPDIR/gate.log pid options=()
+  while (($#)) && [[ $1 != -- ]]; do options+=("$1"); shift; done
+  shift
+  with_source
+  rm -f "$socket" "$log"
+  "$TOOLS/proxy" "$socket" "${HOST#unix://}" "$log" delay:0:/containers/create:600000 3>&- &
+  pid=$!
+  within 10 test -S "$socket"
+  gate=(-H "unix://$socket")
+  "$RUN_ONCE" run "${gate[@]}" --result "$RESULT" "${options[@]}" -- "$@" >"$OUT" 2>"$ERR" </dev/null 3>&- &
+  launcher=$!
+  within 15 grep -q 'POST .*/containers/create' "$log"
+  kill_both
+  kill "$pid"
+  wait "$pid" 2>/dev/null || :
+  rm -f "$socket"
+  ln -s "${HOST#unix://}" "$socket"
 }
 elsewhere() {
   local away=$BATS_TEST_TMPDIR/away

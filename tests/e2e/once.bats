@@ -232,6 +232,35 @@ job2() { # a later caller, with a result file of its own
   nothing_left
 }
 
+@test "launcher and guardian killed before the create arrived: settled as not started, the key is free" {
+  k=$(key)
+  never_created --once "$k" -- probe line mine
+  id=$(job_id)
+  once jobs prune # the key's record says that it is this engine
+  status_is 0
+  is "$(field "$id" verdict) $(outcomes_of "$id")" 'not_started 1'
+  nothing_left # the key's record neither
+  job2 --once "$k" -- probe line mine
+  status_is 0
+  out_is $'mine\n'
+  is "$(result replayed)" false
+  free
+}
+
+@test "launcher and guardian killed before the create arrived: who comes with the key settles it, and runs" {
+  k=$(key)
+  never_created --once "$k" -- probe line mine
+  id=$(job_id)
+  for i in 1 2 3; do "$RUN_ONCE" run --result r$i.json --once "$k" --from image/$IMAGE -- probe line mine >o$i 2>e$i </dev/null 3>&- & done
+  wait
+  is "$(field "$id" verdict) $(outcomes_of "$id")" 'not_started 1'
+  is "$(cat o?)" $'mine\nmine\nmine'
+  is "$(jq -s 'map(select(.replayed | not)) | length' r?.json)" 1
+  only_records_left
+  chain_holds
+  free
+}
+
 @test "the record survives docker system prune -f" {
   [[ -z ${RUN_ONCE_TEST_HOST-} ]] || skip "not on an engine that others use"
   k=$(key)

@@ -85,6 +85,30 @@ down() { ! docker version >/dev/null 2>&1; }
   nothing_left
 }
 
+@test "killed before the create arrived, and the engine has forgotten since: unknown, the key refused until jobs rm" {
+  never_created --once forgotten -- probe line mine
+  id=$(job_id)
+  engine kill
+  engine start --live-restore
+  once jobs prune
+  status_is 0
+  is "$(field "$id" verdict) $(field "$id" cause) $(field "$id" retry_safe)" 'unknown contact_lost false'
+  RESULT=$BATS_TEST_TMPDIR/later.json
+  job --once forgotten -- probe line mine
+  status_is 121
+  is "$(result cause)" once_unresolved
+  one_complaint "run-once jobs rm $id"
+  out_is ''
+  once jobs rm "$id"
+  status_is 0
+  once jobs prune # what an operator has looked at is not settled again
+  is "$(outcomes_of "$id")" 1
+  job --once forgotten -- probe line mine
+  status_is 0
+  out_is $'mine\n'
+  docker volume ls -q --filter name=run-once.once. | xargs docker volume rm >/dev/null
+}
+
 @test "an engine whose containers end with it: 122, not the status that the shutdown caused" {
   engine kill TERM
   within 20 down
