@@ -29,6 +29,15 @@ static void refuses(const char *text, const char *why) {
   assert_int_equal(err.kind, ERR_CONFIG);
 }
 
+static void refuses_ending(const char *text, const char *end) {
+  write_file("compose.yaml", text);
+  if (resolve("file:compose.yaml#web") == 0) fail_msg("taken, not: %s", end);
+  size_t n = strlen(err.text), m = strlen(end);
+  if (n < m || strcmp(err.text + n - m, end) != 0 || strchr(err.text, '\n'))
+    fail_msg("not '%s': %s", end, err.text);
+  assert_int_equal(err.kind, ERR_CONFIG);
+}
+
 #define WEB "services:\n  web:\n    image: i\n"
 
 static json_t *extra(const char *key) {
@@ -129,6 +138,34 @@ static void cycles_and_tricks(void **state) {
   write_file("compose.yaml", text);
   assert_int_equal(resolve("file:compose.yaml#web"), -1);
   assert_non_null(strstr(err.text, "pipe: is not a regular file"));
+  /* The same behind other names. */
+  if (symlink("/dev/zero", "zero") || symlink("compose.yaml", "again.yaml") || mkdir("folder", 0700))
+    fail_msg("no names");
+  refuses_ending("include: [again.yaml]\n" WEB, "again.yaml: includes itself");
+  refuses_ending(WEB "    env_file: zero\n", "zero: is not a regular file");
+  refuses_ending(WEB "    env_file: folder\n", "folder: is a folder, not a file");
+  refuses_ending("include: [folder]\n" WEB, "folder: is not a regular file");
+  refuses_ending(WEB "    env_file: \"a\\0b\"\n", "compose.yaml:4: a NUL character in a string");
+}
+
+static void bombs_and_enormous_scalars(void **state) {
+  (void)state;
+  struct buf text;
+  buf_init(&text, 32 << 20);
+  buf_puts(&text, "x-0: &n0 [1, 1]\n");
+  for (int i = 1; i <= 30; i++) buf_printf(&text, "x-%d: &n%d [*n%d, *n%d]\n", i, i, i - 1, i - 1);
+  buf_puts(&text, WEB);
+  refuses_ending(text.data, "more than 1000000 nodes (aliases count as often as they are used)");
+  buf_clear(&text);
+  buf_puts(&text, WEB "    user: ");
+  while (text.len <= 8 << 20)
+    buf_puts(&text, "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef");
+  refuses_ending(text.data, "compose.yaml: more than 8388608 bytes");
+  /* One that may be there is one word, whole. */
+  text.data[text.len = 4 << 20] = '\0';
+  gives(text.data);
+  assert_int_equal(strlen(s.user), (4 << 20) - strlen(WEB "    user: "));
+  buf_done(&text);
 }
 
 /* A chain of files that never ends is a cycle with other names. */
@@ -180,6 +217,7 @@ int main(void) {
       cmocka_unit_test(only_built),
       cmocka_unit_test(nothing_dropped_in_silence),
       cmocka_unit_test(cycles_and_tricks),
+      cmocka_unit_test(bombs_and_enormous_scalars),
       cmocka_unit_test(too_many_files),
       cmocka_unit_test(too_many_extensions),
       cmocka_unit_test(limits_are_the_ground),
