@@ -80,11 +80,13 @@ static void note_clock(struct kube *k, const struct http_response *r) {
   k->clock_known = true;
 }
 
+#define ROOM 3 /* behind a text, for error_one_line() */
+
 /* RFC 7234, 5.5: 299 agent "text" ["date"][, ...]. *p is moved behind it. NULL: no more. For free(). */
 static char *next_warning(const char **p, const char *end) {
   const char *q = memchr(*p, '"', (size_t)(end - *p));
   if (!q) return NULL;
-  char *text = xmalloc((size_t)(end - q) + 1), *t = text;
+  char *text = xmalloc((size_t)(end - q) + ROOM), *t = text;
   for (q++; q < end && *q != '"'; q++) {
     if (*q == '\\' && q + 1 < end) q++;
     *t++ = *q;
@@ -100,7 +102,7 @@ static char *next_warning(const char **p, const char *end) {
 }
 
 static void note_warning(struct kube *k, char *text) {
-  error_one_line(text, strlen(text) + 1);
+  error_one_line(text, strlen(text) + ROOM);
   if (*text && k->warned.n < WARNINGS_MAX && !strv_has(&k->warned, text)) {
     strv_add(&k->warned, text);
     strv_add(&k->warnings, text);

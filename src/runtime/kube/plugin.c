@@ -18,10 +18,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define PLUGIN_MS 60000 /* some ask a service on the internet, which is slow at times */
 #define COMPLAINT_MAX 4096u
 
 extern char **environ;
+
+int64_t kube_plugin_limit_ms = 60000; /* some ask a service on the internet, which is slow at times */
 
 struct outlet { /* one of its two outputs */
   struct watch *watch;
@@ -144,14 +145,14 @@ static void outlet_done(struct outlet *o) {
 /* Its end */
 
 static int judge_exit(struct kube_plugin *p, int status, struct error *err) {
-  char *said = p->err.text.len ? p->err.text.data : (char *)"";
-  said[strcspn(said, "\r\n")] = '\0';
+  const char *said = p->err.text.len ? p->err.text.data : "";
+  int n = (int)strcspn(said, "\r\n");
   if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return 0;
   if (WIFSIGNALED(status))
     return error_set(err, ERR_CONFIG, "credential plugin %s was killed by signal %d", command_of(p),
                      WTERMSIG(status));
-  return error_set(err, ERR_CONFIG, "credential plugin %s failed: exit status %d%s%s", command_of(p),
-                   WEXITSTATUS(status), *said ? ": " : " without a word", said);
+  return error_set(err, ERR_CONFIG, "credential plugin %s failed: exit status %d%s%.*s", command_of(p),
+                   WEXITSTATUS(status), n ? ": " : " without a word", n, said);
 }
 
 static json_t *read_answer(struct kube_plugin *p, struct error *err) {
@@ -210,8 +211,8 @@ static void on_limit(void *data) {
   if (p->fault.kind)
     err = p->fault;
   else
-    error_set(&err, ERR_CONFIG, "credential plugin %s did not answer in %d s", command_of(p),
-              PLUGIN_MS / 1000);
+    error_set(&err, ERR_CONFIG, "credential plugin %s did not answer in %lld s", command_of(p),
+              (long long)kube_plugin_limit_ms / 1000);
   p->done(p->data, NULL, &err);
 }
 
@@ -295,7 +296,7 @@ struct kube_plugin *kube_plugin_begin(struct loop *loop, const json_t *spec, con
   buf_init(&p->err.text, COMPLAINT_MAX);
   trace(TRACE_RUNTIME, "credential plugin %s", command_of(p));
   start(p, ep);
-  p->timer = loop_timer(loop, p->fault.kind ? 0 : PLUGIN_MS, on_limit, p);
+  p->timer = loop_timer(loop, p->fault.kind ? 0 : kube_plugin_limit_ms, on_limit, p);
   return p;
 }
 

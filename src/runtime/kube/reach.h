@@ -33,6 +33,7 @@ struct kube_plugin;
 typedef void kube_plugin_fn(void *data, json_t *status, const struct error *err);
 struct kube_plugin *kube_plugin_begin(struct loop *loop, const json_t *spec, const struct endpoint *ep,
                                       kube_plugin_fn *done, void *data);
+extern int64_t kube_plugin_limit_ms;          /* for tests */
 void kube_plugin_free(struct kube_plugin *p); /* NULL is fine; kills one that still runs */
 
 /* client.c: notes the Date and the warnings of an answer. */
