@@ -88,7 +88,7 @@ static void take_away(struct owed *o, bool fence) {
   error_clear(&o->fault);
   if (!o->rt->ops->remove(o->rt, o->cid, false, &o->fault)) {
     o->f.seen = SEEN_ABSENT;
-    o->taken = true;
+    o->taken = o->fault.kind != ERR_MISSING;
     if (fence) o->f.fenced = never_started(o);
   } else {
     o->f.seen = o->fault.kind == ERR_CONFLICT ? SEEN_NOTHING : SEEN_NO_CONTACT;

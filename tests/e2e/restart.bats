@@ -1,5 +1,6 @@
 # The engine itself stops, is killed, comes back: an engine of this file's own, whose containers outlive it.
 load lib
+load life
 
 setup_file() {
   export RUN_ONCE_TEST_ENGINE
@@ -82,6 +83,30 @@ down() { ! docker version >/dev/null 2>&1; }
   exec 7>&-
   status_is 120
   verdict_is unknown input_cut
+  nothing_left
+}
+
+# An engine that ends between the two steps of a removal: no answer, no container, and the volume is left. As if: the
+# answer is lost, and there is another volume of the job.
+@test "a removal whose answer never came: the job's own end takes the volume that the engine forgot" {
+  local socket=$BATS_TEST_TMPDIR/p.sock
+  "$TOOLS/proxy" "$socket" "${HOST#unix://}" "$BATS_TEST_TMPDIR/requests" lose:1:DELETE 3>&- &
+  helpers+=($!)
+  within 10 test -S "$socket"
+  start_job -H "unix://$socket" -v /scratch -- probe sleep 2 exit 7
+  docker volume create --label run-once.id="$(job_id)" --label run-once.host="$(hostname)" >/dev/null
+  other=$(docker volume create --label run-once.id=someoneelses)
+  end_job
+  status_is 7
+  docker volume rm "$other" >/dev/null # still there
+  nothing_left
+}
+
+@test "removed by somebody without its volumes: the job's own end takes them" {
+  start_job -v /scratch -- probe sleep 20
+  docker rm -f "$(job_container)" >/dev/null
+  end_job
+  status_is 120
   nothing_left
 }
 

@@ -164,9 +164,10 @@ int docker_remove(struct runtime *rt, const char *id, bool force, struct error *
   bool podman = ((struct docker *)rt)->podman;
   const char *rest = !force ? "?v=1" : podman ? "?v=1&force=1&timeout=0" : "?v=1&force=1";
   if (act((struct docker *)rt, "DELETE", id, rest, false, CALL_MS, "removal failed", &fault) == 0) return 0;
-  if (fault.kind == ERR_MISSING) return 0;
-  if (fault.kind == ERR_CONFLICT && strstr(fault.text, "already in progress"))
-    return await_removal((struct docker *)rt, id, err);
+  if (fault.kind == ERR_CONFLICT && strstr(fault.text, "already in progress")) {
+    if (await_removal((struct docker *)rt, id, err) < 0) return -1;
+    fault.kind = ERR_MISSING;
+  }
   if (err) *err = fault;
-  return -1;
+  return fault.kind == ERR_MISSING ? 0 : -1;
 }
