@@ -14,8 +14,8 @@ const struct command commands[CMD_COUNT] = {
     {CMD_TASK, NULL, "task", "[OPTIONS] [NAME [ARG...]]", "run a task named in the release file; no NAME: list them",
      "text|json", "ARGs are appended to the task's command.", cmd_task, true, false},
     {CMD_PLAN, NULL, "plan", "[OPTIONS] [--] COMMAND [ARG...]", "show exactly what would run; changes nothing, pulls nothing",
-     "text|json|engine", "Takes every option of run. --output engine prints the exact request that run would send, with "
-     "`<set, N bytes>` for the values of variables. The exit status is 0, or 121 or 125 as run's would be.",
+     "text|json|engine|manifest", "Takes every option of run. --output engine prints the exact request that run would send, with "
+     "`<set, N bytes>` for the values of variables; on Kubernetes --output manifest prints its objects as YAML. The exit status is 0, or 121 or 125 as run's would be.",
      cmd_plan, true, false},
     {CMD_JOBS_LIST, "jobs", "list", "[OPTIONS]", "list the jobs on the engine",
      "text|json", NULL, cmd_jobs_list, false, true},

@@ -161,7 +161,7 @@ OPTION(SINCE, "since", 0, OPTION_TEXT, "TIME|DURATION", ON(JOBS_LOGS) | ON(JOBS_
 OPTION(OUTPUT, "output", 0, OPTION_TEXT, "FORMAT", ON(TASK) | ON(PLAN) | ON(JOBS_LIST) | ON(JOBS_RESULT) | ON(HISTORY_LIST) | ON(HISTORY_SHOW) | ON(HISTORY_EXPORT) | ON(VERSION), OPTION_NAMED, SECTION_OUTPUT, "text",
        "form of what is printed")
 OPTION(SHOW_VALUES, "show-values", 0, OPTION_FLAG, NULL, ON(PLAN), 0, SECTION_OUTPUT, NULL,
-       "print the values of environment variables in --output engine")
+       "print the values of environment variables in --output engine and manifest")
 OPTION(TRACE, "trace", 0, OPTION_TEXT, "net,runtime,job|all", ON_ENGINE, OPTION_NAMED, SECTION_OUTPUT, NULL,
        "say every call on stderr")
 OPTION(HELP, "help", 'h', OPTION_FLAG, NULL, ON_ALL, 0, SECTION_OUTPUT, NULL,

@@ -7,6 +7,7 @@
 #include "cli/jobs.h"
 #include "cli/say.h"
 #include "data/json.h"
+#include "data/yaml_write.h"
 #include "job/lock.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -46,41 +47,50 @@ json_t *plan_json(const struct invocation *inv, const struct prepared *p, const 
   return plan;
 }
 
-static json_t *hide_value(const char *pair) {
-  const char *equals = strchr(pair, '=');
-  if (!equals) return json_string(pair);
-  CLEANUP_FREE char *hidden =
-      xprintf("%.*s=<set, %zu bytes>", (int)(equals - pair), pair, strlen(equals + 1));
-  return json_string(hidden);
-}
-
-json_t *plan_request(const json_t *body, bool show_values) {
-  json_t *request = json_deep_copy(body);
-  json_t *env = json_object_get(request, "Env"), *pair;
-  size_t i;
-  if (show_values) return request;
-  json_array_foreach(env, i, pair) {
-    if (json_is_string(pair)) json_array_set_new(env, i, hide_value(json_string_value(pair)));
-  }
-  return request;
-}
-
-/* As create sends it; only the id is not known before. */
-static json_t *body_of(struct runtime *rt, const struct invocation *inv, const struct prepared *p) {
+/* Whose job it would be; only the id is not known before. The parts are labels and name, which are the
+ * caller's. */
+static struct identity identity_of(const struct invocation *inv, const struct prepared *p, const char *id,
+                                   json_t **ret_labels, char *name, size_t size) {
   const struct job_request *r = &inv->request;
   struct outcome o;
   char once[65];
   outcome_init(&o);
-  snprintf(o.id, sizeof o.id, "<id>");
+  snprintf(o.id, sizeof o.id, "%s", id);
   actor_find(r->actor, &o);
   o.lock = xstrdup(r->lock);
   o.reason = xstrdup(r->reason);
   if (r->once) lock_once_hash(p->app, r->once, once);
-  CLEANUP_JSON json_t *labels = job_labels(r, &o, p->app, r->once ? once : NULL);
-  struct identity who = {.id = o.id, .name = "", .labels = labels};
-  json_t *body = rt->ops->body ? rt->ops->body(rt, p, &who) : json_deep_copy(p->request);
-  if (!rt->ops->body) json_object_update(json_object_in(body, "Labels"), labels);
+  *ret_labels = job_labels(r, &o, p->app, r->once ? once : NULL);
   outcome_done(&o);
+  if (r->lock)
+    lock_container_name(p->app, r->lock, name, size);
+  else
+    snprintf(name, size, "run-once.%s", id);
+  return (struct identity){.id = id,
+                           .name = name,
+                           .labels = *ret_labels,
+                           .run_ms = r->timeout,
+                           .start_ms = r->start_timeout,
+                           .keep_ms = r->keep_for,
+                           .stop_ms = r->stop_grace};
+}
+
+/* What create sends, and start: of a runtime with manifests an array of objects, whose names hold the id, and
+ * so must be one. */
+static json_t *request_of(struct runtime *rt, const struct invocation *inv, const struct prepared *p) {
+  json_t *labels, *body;
+  char name[128];
+  const struct runtime_ops *ops = rt->ops;
+  struct identity who = identity_of(inv, p, ops->manifest ? "example" : "<id>", &labels, name, sizeof name);
+  if (ops->manifest) {
+    body = ops->manifest(rt, p, &who);
+  } else if (ops->body) {
+    body = ops->body(rt, p, &who);
+  } else {
+    body = json_deep_copy(p->request);
+    json_object_update(json_object_in(body, "Labels"), labels);
+  }
+  json_decref(labels);
   return body;
 }
 
@@ -93,12 +103,27 @@ static int print_json(json_t *value) {
   return print_all(&out);
 }
 
+static int print_yaml(json_t *documents) {
+  struct buf out;
+  buf_init(&out, LIMIT_JSON);
+  (void)yaml_write(&out, documents); /* far below the cap: the server takes 1.5 MB */
+  json_decref(documents);
+  return print_all(&out);
+}
+
+static bool wants_manifest(const struct options *o) {
+  const char *form = option_text(o, OPT_OUTPUT);
+  return form && strcmp(form, "manifest") == 0;
+}
+
 static int print_plan(const struct invocation *inv, const struct prepared *p, const struct engine *e,
                       const struct options *o) {
   const char *form = option_text(o, OPT_OUTPUT);
-  if (form && strcmp(form, "engine") == 0) {
-    CLEANUP_JSON json_t *body = body_of(e->rt, inv, p);
-    return print_json(plan_request(body, option_flag(o, OPT_SHOW_VALUES)));
+  bool manifest = wants_manifest(o);
+  if (manifest || (form && strcmp(form, "engine") == 0)) {
+    CLEANUP_JSON json_t *body = request_of(e->rt, inv, p);
+    json_t *shown = plan_request(body, option_flag(o, OPT_SHOW_VALUES));
+    return manifest ? print_yaml(shown) : print_json(shown);
   }
   json_t *plan = plan_json(inv, p, e->rt->ops->info(e->rt));
   if (form && strcmp(form, "json") == 0) return print_json(plan);
@@ -138,6 +163,9 @@ static int show(struct cli *c, struct invocation *inv, struct engine *e, struct 
   if (invocation_build(inv, c, err) < 0 || engine_open(e, inv->kind, &inv->endpoint, err) < 0 ||
       e->rt->ops->prepare(e->rt, &inv->settings, p, err) < 0)
     return -1;
+  if (wants_manifest(&c->opts) && !e->rt->ops->manifest)
+    return error_set(err, ERR_USAGE, "--output manifest: the %s runtime has none; engine shows its request",
+                     inv->kind);
   if (!p->image_id && inv->request.pull == PULL_NEVER)
     return error_set(err, ERR_IMAGE, "image '%s': not on the engine, and --pull never", p->image);
   int status = print_plan(inv, p, e, &c->opts);

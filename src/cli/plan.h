@@ -8,7 +8,7 @@
 json_t *plan_json(const struct invocation *inv, const struct prepared *p, const struct runtime_info *info);
 /* The same for people. */
 void plan_text(struct buf *out, const json_t *plan);
-/* The request body that run would send, as people may see it: each value of Env is "<set, N bytes>" unless
- * show_values. New reference. */
+/* plan_request.c: the body that run would send, or its objects in an array; each value of a variable (Env,
+ * env, a Secret's stringData) is "<set, N bytes>" unless show_values. New reference. */
 json_t *plan_request(const json_t *body, bool show_values);
 #endif

@@ -32,6 +32,8 @@ struct runtime_info {
   const char *namespace; /* in which it is; NULL: the engine has none */
   bool start_waits; /* start() returns only once the command runs, perhaps after minutes: until then it is not
                        begun, and the loop's interrupt ends it */
+  bool resumes;     /* attach() again goes on with the byte at which the last stream of that container was cut */
+  bool streams_merged; /* what the command writes to stderr comes as its stdout */
   bool no_signals;  /* none can be sent to the command: signal() takes only the stop signal and KILL */
 };
 
@@ -75,6 +77,7 @@ enum state_end {
   END_DELETED,   /* deletion was asked for, by whom is not told */
   END_NODE_LOST, /* its node does not answer any more: what became of the command is unknown */
   END_DEADLINE,  /* the deadline that the runtime held passed */
+  END_STOPPED,   /* deletion was asked for through run-once, by whomever */
   END_GONE       /* removed by someone else before its end was read: it ran, and has ended */
 };
 
@@ -112,8 +115,12 @@ struct stream;
 void stream_pause(struct stream *s, bool paused);
 /* Bytes taken, 0: would block (on_writable comes), -1: gone. */
 long stream_send(struct stream *s, const void *p, size_t n);
+/* 0: everything was handed over. 1: on its way: on_writable comes when it has arrived (ask again), or the
+ * stream ends without that. -1: gone. */
 int stream_end_input(struct stream *s);
 int stream_fd(const struct stream *s);
+/* Output is, or may be, missing from what was delivered: why, in words. NULL: none that is known. */
+const char *stream_gap(const struct stream *s);
 void stream_free(struct stream *s); /* NULL is fine */
 
 /* Events of one container (told by the engine from before start). Callbacks. */
@@ -215,8 +222,8 @@ struct runtime_ops {
               struct error *err); /* returns when it ended */
   int (*resize)(struct runtime *rt, const char *id, int rows, int cols, struct error *err);
   int (*rename)(struct runtime *rt, const char *id, const char *name, struct error *err);
-  /* With anonymous volumes. Without force a running container is ERR_CONFLICT: the fence. Missing: success.
-   */
+  /* With anonymous volumes. Without force a running container is ERR_CONFLICT: the fence. Missing: success;
+   * err may say ERR_MISSING then: gone before this request, or by one of its own that was sent before. */
   int (*remove)(struct runtime *rt, const char *id, bool force, struct error *err);
   /* The engine's log; since_ns 0: all. Output by handlers as an attached stream would bring it; on_end at its
    * end. */
@@ -251,6 +258,9 @@ struct runtime_ops {
   /* The exact body that create() sends; new reference, holds values. NULL: p->request with the labels over
    * it. */
   json_t *(*body)(struct runtime *rt, const struct prepared *p, const struct identity *who);
+  /* The objects that create() and start() send, for `plan --output manifest`: an array, new reference. NULL:
+   * this runtime has no manifests. */
+  json_t *(*manifest)(struct runtime *rt, const struct prepared *p, const struct identity *who);
   /* For doctor: lines of findings about this engine. */
   int (*examine)(struct runtime *rt, struct strv *ret_facts, struct strv *ret_findings, struct error *err);
 };

@@ -296,7 +296,7 @@ PING=('GET /_ping' '  header Api-Version: 1.41' '  body OK')
   one_complaint nosuchcommand
   once plan --output xml "${ONE[@]}" -- ls
   status_is 125
-  one_complaint 'plan prints text|json|engine'
+  one_complaint 'plan prints text|json|engine|manifest'
 }
 
 @test "a history that cannot be written: 125 before anything is made" {

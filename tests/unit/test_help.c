@@ -57,7 +57,7 @@ static void commands_are_found(void **state) {
 static void spelling_names_the_commands_own_formats(void **state) {
   (void)state;
   CLEANUP_FREE char *plan = help_spelling(&option_rows[OPT_OUTPUT], command_find(NULL, "plan"));
-  assert_string_equal(plan, "    --output text|json|engine");
+  assert_string_equal(plan, "    --output text|json|engine|manifest");
   CLEANUP_FREE char *env = help_spelling(&option_rows[OPT_ENV], command_find(NULL, "run"));
   assert_string_equal(env, "-e, --env NAME[=VALUE]");
   /* -h before COMMAND means host name to people who know docker: there it is no option */

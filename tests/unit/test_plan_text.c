@@ -75,11 +75,32 @@ static void values_are_hidden(void **state) {
   json_decref(p.request);
 }
 
+static void values_of_objects_are_hidden(void **state) {
+  (void)state;
+  json_t *objects = json_loads(
+      "[{\"kind\":\"Secret\",\"stringData\":{\"env.A\":\"s3cret\"}},{\"kind\":\"Job\",\"spec\":{\"template\":"
+      "{"
+      "\"spec\":{\"containers\":[{\"env\":[{\"name\":\"B\",\"value\":\"s3cret\"},{\"name\":\"C\","
+      "\"valueFrom\":{}}]}],\"initContainers\":[{\"env\":[{\"name\":\"D\",\"value\":\"s3cret\"}]}]}}}}]",
+      0, NULL);
+  assert_non_null(objects);
+  json_t *hidden = plan_request(objects, false);
+  CLEANUP_FREE char *text = json_dumps(hidden, JSON_COMPACT);
+  assert_null(strstr(text, "s3cret"));
+  assert_non_null(strstr(text, "{\"env.A\":\"<set, 6 bytes>\"}"));
+  assert_non_null(
+      strstr(text, "{\"name\":\"B\",\"value\":\"<set, 6 bytes>\"},{\"name\":\"C\",\"valueFrom\":{}}"));
+  assert_non_null(strstr(text, "{\"name\":\"D\",\"value\":\"<set, 6 bytes>\"}"));
+  json_decref(hidden);
+  json_decref(objects);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(says_what_would_run),
       cmocka_unit_test(survives_an_empty_plan),
       cmocka_unit_test(values_are_hidden),
+      cmocka_unit_test(values_of_objects_are_hidden),
   };
   return RUN_TESTS(tests);
 }

@@ -75,6 +75,7 @@ static void kube_free(struct runtime *rt) {
   struct kube *k = (struct kube *)rt;
   if (!k) return;
   kube_life_free(k);
+  kube_streams_free(k);
   kube_credentials_free(k->credentials);
   http_client_free(k->http);
   strv_done(&k->warnings);
@@ -89,11 +90,16 @@ static const struct runtime_ops kube_ops = {
     .info = kube_info,
     .clock_ns = kube_clock,
     .prepare = kube_prepare,
+    .pull = kube_pull,
+    .manifest = kube_manifest,
     .create = kube_create,
     .complete = kube_complete,
     .find = kube_find,
     .watch = kube_watch_job,
+    .attach = kube_attach,
     .wait_begin = kube_wait_begin,
+    .logs = kube_logs,
+    .resize = kube_resize,
     .start = kube_start,
     .state = kube_state,
     .signal = kube_signal,
@@ -124,7 +130,7 @@ int kubernetes_open(struct loop *loop, const struct endpoint *ep, struct runtime
   k->info.endpoint = http_client_endpoint(http)->text;
   k->info.target = "job";
   k->info.namespace = k->namespace;
-  k->info.start_waits = k->info.no_signals = true;
+  k->info.start_waits = k->info.no_signals = k->info.resumes = true;
   k->info.live_restore = true; /* pods do not hang on the API server */
   k->credentials = kube_credentials_new(loop, http);
   *ret = &k->base;

@@ -53,10 +53,13 @@ struct kube {
   struct strv warnings; /* "Warning: 299" headers not said yet, each once; prepare() and start() move them to
                            stderr */
   struct strv warned;   /* all that were ever there: answer.c's memory */
+  struct kube_streams *streams; /* stream.h: what outlives one stream. Freed by kube_streams_free() */
+  bool streams_apart; /* --streams apart, set by prepare() */
   struct kube_life *life; /* of the job made here: life.h. Freed by kube_life_free() */
 };
 /* life.c: what free() owes; NULL members are fine. */
 void kube_life_free(struct kube *k);
+void kube_streams_free(struct kube *k);
 
 /* endpoint.context of a cluster (made by kubernetes_choose(), read by credentials.c):
  *   {"namespace": "shop", "name": context's name, "cluster": its name,
@@ -150,8 +153,13 @@ json_t *kube_labels_back(const json_t *metadata);
 void kube_objects(const struct kube *k, const struct prepared *p, const struct identity *who,
                   const char *owner_uid, json_t **ret_secret, json_t **ret_job);
 
+json_t *kube_manifest(struct runtime *rt, const struct prepared *p, const struct identity *who);
+
 /* prepare.c, the members of runtime_ops that look things up: source -> template -> request, checks, plan. */
 int kube_prepare(struct runtime *rt, const struct settings *s, struct prepared *ret, struct error *err);
+/* Does nothing: the kubelet pulls, and imagePullPolicy in the request says when. */
+int kube_pull(struct runtime *rt, const struct settings *s, const char *image, const struct pull_progress *pp,
+              struct error *err);
 /* access.c: SelfSubjectAccessReviews of all that a run needs (prepare) and the smallest Role that would do
  * (doctor, and in the complaint). attach: -i or -t. ERR_PERMISSION with the missing verbs in one line. */
 int kube_access(struct kube *k, bool attach, bool secrets, struct error *err);

@@ -143,3 +143,9 @@ void kube_objects(const struct kube *k, const struct prepared *p, const struct i
   json_decref(labels);
   json_decref(annotations);
 }
+
+json_t *kube_manifest(struct runtime *rt, const struct prepared *p, const struct identity *who) {
+  json_t *secret, *job;
+  kube_objects((const struct kube *)rt, p, who, NULL, &secret, &job);
+  return json_pack("[o, o]", secret, job);
+}
