@@ -32,7 +32,14 @@ teardown_file() {
   within 20 no_tasks
   docker volume rm data >&2 || :
   docker network rm docker_gwbridge >&2 || :
-  if [[ -s $BATS_FILE_TMPDIR/registry ]]; then kill "$(<"$BATS_FILE_TMPDIR/registry")"; fi
+  if [[ -s $BATS_FILE_TMPDIR/registry ]]; then kill "$(<"$BATS_FILE_TMPDIR/registry")" 2>/dev/null || :; fi
+}
+# What a test left behind it when it failed is not the next one's.
+eval "of_lib_$(declare -f teardown)"
+teardown() {
+  local name
+  for name in $(docker service ls --format '{{.Name}}' 2>/dev/null | grep -vx shop_web); do gone "$name"; done
+  of_lib_teardown
 }
 no_tasks() {
   docker ps -aq --filter label=com.docker.swarm.task.id | xargs -r docker rm -fv >/dev/null
@@ -85,10 +92,10 @@ planned() { jq -r "$1" "$OUT"; }
   is "$(jq -rn --argjson a "$task" --argjson b "$copy" '[$a[0], $b[0]] | map(.Config.Env |= sort) as [$x, $y]
       | [("Config", "HostConfig") as $k | ($x[$k] + $y[$k] | keys[]) | select($x[$k][.] != $y[$k][.])] | unique | join(" ")')" \
     'AttachStderr AttachStdout Env Healthcheck Hostname Image Isolation Labels LogConfig Mounts NetworkMode PortBindings RestartPolicy StopTimeout'
-  # Of these: one variable less, the mounts in another order, the first network by its name; the agent's own way to say
+  # Of these: one variable less, the mounts in another order and the anonymous one labelled, the first network by its name; the agent's own way to say
   # no isolation and no ports, and that it holds the grace of a stop itself.
   is "$(jq -rn --argjson a "$task" --argjson b "$copy" '$a[0].Config.Env - $b[0].Config.Env | join(" ")')" VIRTUAL_HOST=shop
-  is "$(jq -rn --argjson a "$task" --argjson b "$copy" '$a[0].HostConfig.Mounts - $b[0].HostConfig.Mounts | length')" 0
+  is "$(jq -rn --argjson a "$task" --argjson b "$copy" '$a[0].HostConfig.Mounts - $b[0].HostConfig.Mounts | map(.Target) | join(" ")')" /own
   is "$(jq -r '.[0].NetworkSettings.Networks | keys | sort | join(" ")' <<<"$copy")" 'back front'
   is "$(jq -rn --argjson b "$copy" '$b[0] | [.Config.StopTimeout, .HostConfig.PortBindings, .Config.Healthcheck.Test[0], .HostConfig.RestartPolicy.Name] | tojson')" \
     '[5,null,"NONE","no"]'
@@ -189,7 +196,7 @@ EOF
   within 20 updating
   once run --from service/update_only -- probe line x
   status_is 121
-  one_complaint "service/update_only refused: a roll-out is half done, Swarm says 'updating': update_only.1 ("
+  one_complaint "service/update_only refused: a roll-out is half done, Swarm says 'updating': update_only."
   docker service update --detach --no-resolve-image --update-delay 0s --force update_only >/dev/null
   complete() { [[ $(docker service inspect -f '{{.UpdateStatus.State}}' update_only) == completed ]]; }
   within 40 complete
@@ -270,6 +277,5 @@ EOF
     status_is 125
     one_complaint 'service/shop_web failed: This node is not a swarm manager.'
   done
-  verdict_is not_started engine 2>/dev/null || :
   [[ -z $(docker ps -aq --filter label=run-once.id) ]]
 }
