@@ -15,8 +15,9 @@ struct reply {
   size_t n; /* of the text; 0: a string */
 };
 struct shared {
-  volatile int connections, requests, n[8]; /* n: the test's own */
-  char log[256][1024];                      /* heads of the requests, as they came */
+  volatile int connections, requests, n[8]; /* n, seen: the test's own */
+  volatile char seen[2048];
+  char log[256][1024]; /* heads of the requests, as they came */
 };
 typedef struct reply reply_fn(const char *request, struct shared *shared);
 
@@ -141,6 +142,7 @@ static inline void kube_server_start(struct kube_server *s) {
   snprintf(s->key, sizeof s->key, "%s/key.pem", s->dir);
   if (kube_certificate(s->cert, s->key)) abort();
   s->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  setsockopt(s->fd, SOL_SOCKET, SO_REUSEADDR, &(int){1}, sizeof(int));
   if (bind(s->fd, (struct sockaddr *)&sa, len) || listen(s->fd, 64)) abort();
   getsockname(s->fd, (struct sockaddr *)&sa, &len);
   s->port = ntohs(sa.sin_port);

@@ -499,6 +499,17 @@ static void on_nothing(void *data) {
   (void)data;
 }
 
+/* A zombie that nobody reaps (containers) has ended. */
+static bool runs_still(int pid) {
+  char path[64], state = 'Z';
+  snprintf(path, sizeof path, "/proc/%d/stat", pid);
+  FILE *f = fopen(path, "r");
+  if (!f) return false;
+  if (fscanf(f, "%*d %*s %c", &state) != 1) state = 'Z';
+  fclose(f);
+  return state != 'Z';
+}
+
 /* One that hangs, and has a child that holds its output, ends with the limit or the interrupt. */
 static void a_plugin_that_hangs(void **state) {
   struct world *w = *state;
@@ -533,8 +544,8 @@ static void a_plugin_that_hangs(void **state) {
   FILE *f = fopen(child, "r");
   assert_int_equal(fscanf(f, "%d", &pid), 1);
   fclose(f);
-  for (int i = 0; i < 100 && kill(pid, 0) == 0; i++) nap_ms(10);
-  assert_int_equal(kill(pid, 0), -1);
+  for (int i = 0; i < 100 && runs_still(pid); i++) nap_ms(10);
+  assert_false(runs_still(pid));
 }
 
 static void a_child_that_holds_the_output_does_not_hold_us(void **state) {
