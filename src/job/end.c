@@ -198,7 +198,7 @@ static void gather(struct job *j) {
   /* The end was read after all, what came behind the cut was not. */
   if (j->stream_cut && j->ev.state_read && j->o->gap < 0) j->o->gap = 0;
   j->o->stdout_bytes = output_bytes(j->output, 1);
-  j->o->stderr_bytes = output_bytes(j->output, 2);
+  j->o->stderr_bytes = j->rt->ops->info(j->rt)->streams_merged ? -1 : output_bytes(j->output, 2);
 }
 
 void job_conclude(struct job *j) {

@@ -9,7 +9,8 @@
  *
  * PLAIN: goes on behind that place, or behind all that the log held; output.gap says that this is not exact.
  *
- * The output of a terminal is never replayed: it is attached to again. */
+ * The output of a terminal is never replayed: it is attached to again. So is a runtime that goes on by itself
+ * where the last stream was cut. */
 #include "base/alloc.h"
 #include "base/buf.h"
 #include "base/clock.h"
@@ -168,6 +169,7 @@ int rejoin_begin(struct job *j, bool running) {
     j->stream_ended = true;
     return 0;
   }
+  if (j->rt->ops->info(j->rt)->resumes && !j->req->settings->tty) return job_attach(j, &err);
   if (j->req->settings->tty) {
     j->stream_ended = !running;
     return running ? job_attach(j, &err) : 0;

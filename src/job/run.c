@@ -224,7 +224,8 @@ static enum look look(struct job *j) {
  * output: then nothing is missing.) */
 static bool closed_early(struct job *j) {
   int64_t at = j->died ? j->died_at : clock_ms();
-  if (j->unattended || j->rejoin || j->req->settings->tty || at - j->stream_ended_at <= EARLY_MS)
+  bool sure = j->rt->ops->info(j->rt)->resumes; /* it knows the log and its end */
+  if (sure || j->unattended || j->rejoin || j->req->settings->tty || at - j->stream_ended_at <= EARLY_MS)
     return false;
   j->closed_early = true;
   int64_t late = j->rt->ops->info(j->rt)->tells_late_ms;

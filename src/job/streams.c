@@ -12,12 +12,19 @@ static void on_output(void *data, int fd, const char *p, size_t n) {
   output_put(j->output, fd, p, n);
 }
 
+static void note_gap(struct job *j, const char *why) {
+  if (j->o->gap >= 0) return;
+  j->o->gap = 0;
+  job_say(j, "output may be missing: %s", why);
+}
+
 static void on_end(void *data, const struct error *err) {
   struct job *j = data;
   trace(TRACE_JOB, "stream ended%s%s", err ? ": " : "", err ? err->text : "");
   j->stream_ended = true;
   j->stream_cut = err != NULL;
   j->stream_ended_at = clock_ms();
+  if (j->stream && stream_gap(j->stream)) note_gap(j, stream_gap(j->stream));
   if (j->input) input_stream(j->input, NULL);
 }
 
@@ -31,7 +38,13 @@ static const struct stream_handlers stream_calls = {on_output, on_end, on_writab
 int job_attach(struct job *j, struct error *err) {
   struct settings *s = j->req->settings;
   j->stream_ended = j->stream_cut = false;
-  return j->rt->ops->attach(j->rt, j->cid, s->tty, s->open_stdin, &stream_calls, j, &j->stream, err);
+  int rc = j->rt->ops->attach(j->rt, j->cid, s->tty, s->open_stdin, &stream_calls, j, &j->stream, err);
+  if (!rc && j->rt->ops->info(j->rt)->streams_merged && !j->merged_said) {
+    j->merged_said = true;
+    job_say(j, "the log of this cluster does not tell stderr from stdout: all of the output is on stdout "
+               "(--streams apart attaches instead)");
+  }
+  return rc;
 }
 
 /* Podman does not tell which signal it was: then it is one of ours as long as one is under way. */

@@ -16,6 +16,10 @@ int stream_fd(const struct stream *s) {
   return s->ops->fd(s);
 }
 
+const char *stream_gap(const struct stream *s) {
+  return s->ops->gap(s);
+}
+
 void stream_free(struct stream *s) {
   if (s) s->ops->free(s);
 }

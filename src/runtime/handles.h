@@ -10,7 +10,8 @@ struct stream_ops {
   long (*send)(struct stream *s, const void *p, size_t n);
   int (*end_input)(struct stream *s);
   int (*fd)(const struct stream *s); /* -1: none */
-  void (*free)(struct stream *s);    /* also from inside one of its handlers */
+  const char *(*gap)(const struct stream *s);
+  void (*free)(struct stream *s); /* also from inside one of its handlers */
 };
 struct stream {
   const struct stream_ops *ops;

@@ -38,8 +38,12 @@ void cursor_begin(struct cursor *c, char ret_since[CURSOR_TIME_MAX]) {
   c->any = false;
   c->same = 0;
   *ret_since = '\0';
-  c->mode = !c->first[0] ? CURSOR_LIVE : c->by_time ? CURSOR_TIME : CURSOR_SEEK;
-  if (c->mode == CURSOR_TIME)
+  c->mode = !c->first[0] ? (c->from_ns > 0 ? CURSOR_EARLY : CURSOR_LIVE)
+            : c->by_time ? CURSOR_TIME
+                         : CURSOR_SEEK;
+  if (c->mode == CURSOR_EARLY)
+    since_text(c->from_ns + SECOND, ret_since);
+  else if (c->mode == CURSOR_TIME)
     since_text(c->last_ns, ret_since);
   else if (c->mode == CURSOR_SEEK && !c->anchor_first)
     since_text(c->anchor_ns, ret_since);
@@ -105,6 +109,12 @@ static int line(struct cursor *c, const char *time, int64_t ns) {
   switch (c->mode) {
   case CURSOR_LIVE:
     live_line(c, time, ns);
+    return 0;
+  case CURSOR_EARLY:
+    if (ns < c->from_ns) return 0;
+    c->mode = CURSOR_LIVE;
+    live_line(c, time, ns);
+    c->anchor_first = false; /* others stand before it */
     return 0;
   case CURSOR_SEEK:
     if (!strcmp(time, c->anchor))

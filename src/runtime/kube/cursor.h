@@ -21,7 +21,8 @@
 #define CURSOR_WORDS 512     /* of a server's complaint inside of a log */
 
 struct cursor {
-  bool pieces; /* the kubelet may be an old one: times in the middle of lines */
+  int64_t from_ns; /* lines of an earlier time are left out; 0: none */
+  bool pieces;     /* the kubelet may be an old one: times in the middle of lines */
   /* what was delivered */
   int64_t total;
   char first[CURSOR_TIME_MAX], anchor[CURSOR_TIME_MAX], last[CURSOR_TIME_MAX]; /* times as they came; "" */
@@ -31,7 +32,7 @@ struct cursor {
   struct stream_hash *hash;
   int64_t last_count, last_bytes; /* lines with the last time, bytes of the last of them */
   /* the present reading */
-  enum { CURSOR_LIVE, CURSOR_SEEK, CURSOR_SKIP, CURSOR_TIME, CURSOR_TIME_SKIP } mode;
+  enum { CURSOR_LIVE, CURSOR_EARLY, CURSOR_SEEK, CURSOR_SKIP, CURSOR_TIME, CURSOR_TIME_SKIP } mode;
   int64_t left, same; /* SKIP: bytes; TIME: lines with the last time so far */
   struct stream_hash *skipped;
   int64_t now_ns; /* of the line being read */
