@@ -154,7 +154,7 @@ static void decide_never_began(const struct evidence *e, struct outcome *o) {
         xprintf("%s before the command began", deadline_words(deadline_of(e))));
   else if (e->state.end == END_EVICTED)
     end(o, VERDICT_NOT_STARTED, CAUSE_EVICTED, 125, xprintf("evicted before the command began: %s", words));
-  else if (e->state.end == END_DELETED || e->state.end == END_GONE)
+  else if (e->state.end == END_DELETED || e->state.end == END_GONE || e->state.end == END_STOPPED)
     end(o, VERDICT_NOT_STARTED, CAUSE_DELETED, 125,
         xstrdup("deleted by someone else before the command began"));
   else if (e->state.exit_code == 126)
@@ -175,7 +175,7 @@ static bool out_of_memory(const struct evidence *e) {
 /* Row 122; false: it was not stopped by anybody. */
 static bool decide_stopped(const struct evidence *e, struct outcome *o) {
   CLEANUP_FREE char *how = end_words(e->state.exit_code);
-  if (e->our_stop) {
+  if (e->our_stop || e->state.end == END_STOPPED) {
     end(o, VERDICT_KILLED, CAUSE_STOPPED, 122, xprintf("stopped through run-once; it ended %s", how));
   } else if (e->engine_restarted) {
     end(o, VERDICT_KILLED, CAUSE_ENGINE_RESTART, 122,

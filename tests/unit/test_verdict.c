@@ -332,8 +332,10 @@ static void ends_that_the_runtime_tells(void **state) {
   e.our_stop = true;
   expect(&e, VERDICT_KILLED, "stopped", 122, "stopped through run-once; it ended with status 0");
   e = ended(143);
+  e.state.end = END_STOPPED;
+  e.outside_kill = true; /* the deletion, told as an event */
+  expect(&e, VERDICT_KILLED, "stopped", 122, "stopped through run-once; it ended after signal 15 (TERM)");
   e.state.end = END_DELETED;
-  e.outside_kill = true;
   expect(&e, VERDICT_KILLED, "deleted", 122,
          "its pod was deleted by someone else; the command ended after signal 15 (TERM)");
   e.deadline = DEADLINE_RUN;

@@ -127,6 +127,10 @@ static void state_without_pod(const struct lists *l, const char *job_id, struct 
   s->end = over && !strcmp(over, "DeadlineExceeded") ? END_DEADLINE : END_GONE;
 }
 
+static bool asked(const json_t *job) {
+  return json_object_get(json_at(job, "metadata.annotations"), KUBE_NOTICE) != NULL;
+}
+
 static void read_state(const struct lists *l, const char *job_id, struct container_state *s) {
   const json_t *pod = find_pod(l->pods, job_id), *secret = find(l->secrets, job_id);
   enum kube_phase phase = pod ? kube_status(pod, kube_container(pod), s) : KUBE_WAITING;
@@ -135,6 +139,8 @@ static void read_state(const struct lists *l, const char *job_id, struct contain
     state_without_pod(l, job_id, s);
   } else if (phase != KUBE_ENDED) {
     s->status = STATE_RUNNING;
+  } else if (s->end == END_DELETED && asked(find(l->jobs, job_id))) {
+    s->end = END_STOPPED;
   }
 }
 

@@ -15,7 +15,8 @@
 #define SILENT_MS 4000    /* a pod that waits so long has events that say more than its status */
 #define TICK_MS 500       /* our own clock: no request is sent for it */
 #define JOB_AGAIN_MS 5000 /* no pod, and no event: is the Job still there? */
-#define REVOKE_MS 20000   /* behind the grace: for the pod that was taken back to be gone */
+#define UNSEEN_MS 15000
+#define STUMBLED_MS 4000
 
 /* One start under way. */
 struct start {
@@ -234,28 +235,37 @@ static int await(struct start *s, struct error *err) {
 
 /* --- taking it back --- */
 
+/* How long a start that was under way when the ticket went can stay unseen: where the kubelet has said what
+ * it stumbles over, only its next try could have got through; else it may be at work just now. (A kubelet may
+ * take minutes to give up a pod: that it is gone is not waited for.) */
+static int64_t unseen_ms(const json_t *pod) {
+  const char *reason = json_str(kube_container_status(pod, kube_container(pod)), "state.waiting.reason");
+  bool at_work = !reason || !strcmp(reason, "ContainerCreating") || !strcmp(reason, "PodInitializing");
+  return at_work ? UNSEEN_MS : STUMBLED_MS;
+}
+
+/* 1: what is there of it has not begun, and will not; -1: it has; 0: not told yet. */
+static int told(const struct start *s) {
+  const json_t *pod = kube_pods_first(s->pods);
+  if (kube_pods_began(s->pods)) return -1;
+  if (!pod || kube_pods_gone(s->pods) || !json_str(pod, "spec.nodeName")) return 1; /* no node has it */
+  return kube_status(pod, kube_container(pod), NULL) == KUBE_ENDED;
+}
+
 /* Without its ticket no container of it can start any more; then the Job goes, and what its pod says last
  * counts. 0: it never began; 1: it did after all. */
 static int revoke(struct start *s) {
   struct error err = ERROR_INIT;
-  struct container_state st = {0};
   struct interrupt before = loop_set_interrupt(s->k->loop, (struct interrupt){0});
   const json_t *pod = kube_pods_first(s->pods);
-  long long grace = json_int_or(pod, "spec.terminationGracePeriodSeconds", 30);
+  int64_t end = clock_ms() + (pod ? unseen_ms(pod) : 0), now;
+  int rc = 0;
   bool unsure = kube_take_ticket(s->k, &s->id, NULL, &err) < 0;
   if (!unsure) unsure = kube_drop_job(s->k, s->id.job, s->life->job_uid, &err) < 0;
   if (unsure) trace(TRACE_RUNTIME, "taking the start back: %s", err.text);
-  bool open = true;
-  for (int64_t end = clock_ms() + grace * 1000 + REVOKE_MS, now; !unsure && (now = clock_ms()) < end;) {
-    pod = kube_pods_first(s->pods);
-    open = pod && !kube_pods_gone(s->pods) && kube_status(pod, kube_container(pod), &st) != KUBE_ENDED;
-    if (!open || kube_pods_began(s->pods)) break;
-    if (!json_str(pod, "spec.nodeName")) open = false; /* no node has it: nothing can be running */
-    loop_step(s->k->loop, open ? (int)(end - now) : 0);
-    if (!open) break;
-  }
+  while (!unsure && !(rc = told(s)) && (now = clock_ms()) < end) loop_step(s->k->loop, (int)(end - now));
   loop_set_interrupt(s->k->loop, before);
-  if (unsure || open || kube_pods_began(s->pods)) return 1;
+  if (unsure || rc < 0 || kube_pods_trouble(s->pods)) return 1;
   s->life->revoked = true;
   return 0;
 }

@@ -110,6 +110,14 @@ static int look_at_waiting(struct kube *k, const struct kube_id *id, struct kube
   return 0;
 }
 
+/* Deleted: through run-once, or by somebody else? Best effort: without an answer it was somebody. */
+static void who_deleted(struct kube *k, const struct kube_id *id, struct kube_view *v) {
+  CLEANUP_JSON json_t *job = NULL;
+  struct error none = ERROR_INIT;
+  if (v->state.end != END_DELETED || kube_job(k, id->job, &job, &none) < 0) return;
+  if (json_object_get(json_at(job, "metadata.annotations"), KUBE_NOTICE)) v->state.end = END_STOPPED;
+}
+
 int kube_look(struct kube *k, const struct kube_id *id, struct kube_view *ret, struct error *err) {
   struct kube_pods *p;
   struct kube_view v = {.state = {.exit_code = -1}};
@@ -126,6 +134,7 @@ int kube_look(struct kube *k, const struct kube_id *id, struct kube_view *ret, s
     rc = look_at_job(k, id, &v, err);
   } else if (phase == KUBE_ENDED) {
     v.stage = VIEW_ENDED;
+    who_deleted(k, id, &v);
   } else if (is_gone) {
     gone(&v, END_GONE, true);
   } else if (phase == KUBE_WAITING && !began && kube_pods_revoked(p)) {

@@ -23,12 +23,13 @@ static int pod_of(struct kube *k, const char *text, struct kube_id *id, json_t *
   return 0;
 }
 
-/* Read by everybody who watches the pod, on whatever machine: the deletion that follows was asked for through
- * run-once. */
-static int notice(struct kube *k, const json_t *pod, struct error *err) {
-  CLEANUP_FREE char *path = kube_path(k, "", "pods", json_str(pod, "metadata.name"), NULL);
-  CLEANUP_JSON json_t *body = json_pack("{s:{s:s*, s:{s:s}}}", "metadata", "uid",
-                                        json_str(pod, "metadata.uid"), "annotations", KUBE_NOTICE, "true");
+/* On the Job, which stays when the pod goes: whoever reads the end knows that the deletion was asked for
+ * through run-once. (Who may make Jobs may not always write to pods.) */
+static int notice(struct kube *k, const struct kube_id *id, struct error *err) {
+  char name[64];
+  kube_job_name(id->job, name);
+  CLEANUP_FREE char *path = kube_path(k, "batch/v1", "jobs", name, NULL);
+  CLEANUP_JSON json_t *body = json_pack("{s:{s:{s:s}}}", "metadata", "annotations", KUBE_NOTICE, "true");
   struct kube_request req = {.method = "PATCH", .path = path, .body = body};
   return kube_json(k, &req, "announcing the stop failed", NULL, err);
 }
@@ -58,7 +59,7 @@ int kube_signal(struct runtime *rt, const char *text, int signo, struct error *e
     return -1;
   }
   bool waits = no_pod || kube_status(pod, kube_container(pod), NULL) == KUBE_WAITING;
-  if (signo == NOTICE) return no_pod ? 0 : notice(k, pod, err);
+  if (signo == NOTICE) return notice(k, &id, err);
   if (waits) return stop_pending(k, &id, err);
   return kube_drop_pod(k, pod, stops ? -1 : KILL_GRACE_S, err);
 }

@@ -10,17 +10,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define NOTICE 23 /* job/job.h's JOB_STOP_NOTICE */
-
 /* In order: what a later look finds comes behind what was told. */
-enum happening { CREATED, STARTED, ANNOUNCED, DELETED, NODE_LOST, OOM, DIED, DESTROYED, HAPPENINGS };
-static const struct {
-  enum runtime_event event;
-  int signal;
-} table[HAPPENINGS] = {
-    [CREATED] = {EVENT_CREATE, 0}, [STARTED] = {EVENT_START, 0},       [ANNOUNCED] = {EVENT_KILL, NOTICE},
-    [DELETED] = {EVENT_KILL, 0},   [NODE_LOST] = {EVENT_NODE_LOST, 0}, [OOM] = {EVENT_OOM, 0},
-    [DIED] = {EVENT_DIE, 0},       [DESTROYED] = {EVENT_DESTROY, 0},
+enum happening { CREATED, STARTED, DELETED, NODE_LOST, OOM, DIED, DESTROYED, HAPPENINGS };
+static const enum runtime_event events[HAPPENINGS] = {
+    [CREATED] = EVENT_CREATE,
+    [STARTED] = EVENT_START,
+    [DELETED] = EVENT_KILL, /* by which signal is not told */
+    [NODE_LOST] = EVENT_NODE_LOST,
+    [OOM] = EVENT_OOM,
+    [DIED] = EVENT_DIE,
+    [DESTROYED] = EVENT_DESTROY,
 };
 
 struct kube_event_watch {
@@ -44,10 +43,8 @@ static void what_happened(const struct kube_pods *p, bool ret[HAPPENINGS]) {
   ret[CREATED] = true; /* a cluster forgets nothing: whatever was started is told, too */
   if (!pod) return;
   bool ended = kube_status(pod, kube_container(pod), &s) == KUBE_ENDED;
-  const json_t *notes = json_at(pod, "metadata.annotations");
   bool gone = kube_pods_gone(p), began = kube_pods_began(p);
   ret[STARTED] = began;
-  ret[ANNOUNCED] = json_object_get(notes, KUBE_NOTICE) != NULL;
   ret[DELETED] = began && (s.end == END_DELETED || s.end == END_EVICTED);
   ret[NODE_LOST] = began && !ended && kube_pods_node_lost(p);
   ret[OOM] = s.oom_killed;
@@ -70,7 +67,7 @@ static void say_twice(struct kube_event_watch *w) {
 
 static void tell(struct kube_event_watch *w, enum happening h) {
   w->told[h] = true;
-  w->h->on_event(w->data, table[h].event, table[h].signal, (int64_t)h + 1);
+  w->h->on_event(w->data, events[h], 0, (int64_t)h + 1);
 }
 
 static void destroy(struct kube_event_watch *w) {
