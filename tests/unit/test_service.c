@@ -129,17 +129,20 @@ static void a_half_done_roll_out_is_refused(void **state) {
 static void image_of_chooses(void **state) {
   (void)state;
   struct choice c;
-  const struct row rows[] = {{"t1x", "running", "running", ONE, NULL, 1},
-                             {"t2y", "running", "running", TWO, "sha256:bb", 2}};
-  static const char *const names[] = {"2", "web.2", "t2", "c0ffee"};
+  const struct row rows[] = {{"task1", "running", "running", ONE, NULL, 1},
+                             {"task2", "running", "running", TWO, "sha256:bb", 2}};
+  static const char *const names[] = {"2", "web.2", "task2", "c0ffee"};
   for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
     CHOOSE(&c, "paused", names[i], rows);
-    takes(&c, "t2y", true);
+    takes(&c, "task2", true);
   }
-  CHOOSE(&c, NULL, "t", rows);
+  CHOOSE(&c, NULL, "task", rows);
   fails(&c, ERR_CONFIG,
-        "--image-of t failed: it fits 2 tasks of service/web: web.1 (shop:1 111111111111), web.2 (shop:2 "
+        "--image-of task failed: it fits 2 tasks of service/web: web.1 (shop:1 111111111111), web.2 (shop:2 "
         "222222222222)");
+  CHOOSE(&c, NULL, "tas", rows);
+  assert_int_equal(c.err.kind, ERR_CONFIG);
+  choice_done(&c);
   CHOOSE(&c, NULL, "3", rows);
   fails(&c, ERR_CONFIG,
         "--image-of 3 failed: no task of service/web is called that; there are: web.1 (shop:1 111111111111), "

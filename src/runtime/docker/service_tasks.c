@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define ID_MIN 4      /* letters of an id; fewer are a slot that is not there */
 #define LIST_MAX 1024 /* bytes of a list inside a message */
 
 struct replica {
@@ -96,7 +97,7 @@ static bool fits(const struct replica *r, const char *want, int how) {
   if (how == 1) return !strcmp(r->name, want);
   const char *container = r->container ? json_str(r->container, "Id") : NULL;
   size_t n = strlen(want);
-  return n && (!strncmp(r->id, want, n) || (container && !strncmp(container, want, n)));
+  return n >= ID_MIN && (!strncmp(r->id, want, n) || (container && !strncmp(container, want, n)));
 }
 
 static int choose_named(const struct replicas *all, const struct settings *s, const struct replica **ret,
