@@ -3,6 +3,7 @@
 #include "cli/jobs.h"
 #include "cli/say.h"
 #include "data/json.h"
+#include "job/live.h"
 #include "job/lock.h"
 #include "job/once.h"
 #include "job/settle.h"
@@ -63,6 +64,20 @@ static int remove_container(struct cli *c, struct jobs *j, struct job_info *info
   return rt->ops->remove(rt, info->container, live, err);
 }
 
+/* A key taken by a job of which neither container nor history tells: the key's record does. 1: freed. */
+static int free_unknown(struct jobs *j, const char *word, struct error *err) {
+  struct runtime *rt = j->engine.rt;
+  struct leftover_list list = {0};
+  int rc = 0;
+  if (!rt->ops->leftovers || rt->ops->leftovers(rt, &list, err) < 0) return rt->ops->leftovers ? -1 : 0;
+  for (size_t i = 0; i < list.n && !rc; i++) {
+    if (!list.items[i].claim || strcmp(list.items[i].job_id, word) != 0) continue;
+    rc = live_held(word) ? 0 : once_free(rt, list.items[i].name, err) < 0 ? -1 : 1;
+  }
+  leftover_list_done(&list);
+  return rc;
+}
+
 static int rm_one(struct cli *c, struct jobs *j, const char *word) {
   struct error err = ERROR_INIT, no_record = ERROR_INIT;
   struct job_info *info = NULL;
@@ -74,7 +89,11 @@ static int rm_one(struct cli *c, struct jobs *j, const char *word) {
   if (j->history) (void)history_find(j->history, info ? info->id : word, &intent, &outcome, &no_record);
   const json_t *line = outcome ? outcome : intent;
   if (!info && no_record.kind == ERR_USAGE) return say_fault(&no_record);
-  if (!info && !line) return say_fault(&err);
+  if (!info && !line) {
+    struct error unfreed = ERROR_INIT;
+    if ((result = free_unknown(j, word, &unfreed)) > 0) return 0;
+    return say_fault(result < 0 ? &unfreed : &err);
+  }
   error_clear(&err);
   const char *id = info ? info->id : json_str(line, "id");
   result = free_key(j, id ? id : word, info ? info->once : NULL, line, &err);

@@ -11,9 +11,8 @@
 #include <unistd.h>
 
 #define HOLD_TRIES 200 /* while others look: each holds it for some microseconds */
-#define HELD_TIMES 5   /* seen locked: one who looks locks it too, to remove it */
+#define HELD_TIMES 5   /* seen locked: one who looks locks it too, and one who forgets it */
 #define HOLD_AGAIN_NS 1000000
-#define STALE_S 86400 /* a mark that nobody could settle in a day sends no run looking any more */
 
 static char *path_of(const char *job_id) {
   const char *dir = getenv("XDG_RUNTIME_DIR");
@@ -32,8 +31,7 @@ bool live_possible(void) {
   return path && !access(path, W_OK);
 }
 
-/* Locked, but perhaps removed between our open and our lock: by its holder, or by one who looks and found it
- * left by the dead. */
+/* Locked, but perhaps removed between our open and our lock: by its holder, or by live_forget(). */
 static bool still_there(int fd, const char *path) {
   struct stat a, b;
   return !fstat(fd, &a) && !stat(path, &b) && a.st_ino == b.st_ino && a.st_dev == b.st_dev;
@@ -78,32 +76,50 @@ bool live_here(const char *host) {
   return host && !strcmp(host, name);
 }
 
-static bool dead_mark(const char *folder, const char *name) {
-  CLEANUP_FREE char *path = xprintf("%s/%s", folder, name);
+/* Its age in seconds; -1: somebody holds it, or it is no mark. */
+static int64_t dead_mark(const char *path) {
   CLEANUP_FD int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
   struct stat st;
-  if (fd < 0 || fstat(fd, &st) || !S_ISREG(st.st_mode)) return false;
-  return time(NULL) - st.st_mtime < STALE_S && !flock(fd, LOCK_SH | LOCK_NB);
+  if (fd < 0 || fstat(fd, &st) || !S_ISREG(st.st_mode) || flock(fd, LOCK_SH | LOCK_NB)) return -1;
+  int64_t age = time(NULL) - st.st_mtime;
+  return age > 0 ? age : 0;
+}
+
+bool live_died(const char *job_id) {
+  CLEANUP_FREE char *path = path_of(job_id);
+  return path && dead_mark(path) >= 0;
 }
 
 bool live_dead(live_fn *fn, void *data) {
   CLEANUP_FREE char *folder = path_of("");
   DIR *d = folder ? opendir(folder) : NULL;
   bool found = false;
-  for (struct dirent *e; d && !found && (e = readdir(d));)
-    found = e->d_name[0] != '.' && dead_mark(folder, e->d_name) && fn(data, e->d_name);
+  for (struct dirent *e; d && !found && (e = readdir(d));) {
+    if (e->d_name[0] == '.') continue;
+    CLEANUP_FREE char *path = path_of(e->d_name);
+    int64_t age = path ? dead_mark(path) : -1;
+    found = age >= 0 && fn(data, e->d_name, age);
+  }
   if (d) closedir(d);
   return found;
 }
 
+void live_forget(const char *job_id) {
+  CLEANUP_FREE char *path = path_of(job_id);
+  int fd = path ? open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW) : -1;
+  if (fd < 0) return;
+  /* Whoever takes hold of it meanwhile sees that the name is gone. */
+  if (!flock(fd, LOCK_EX | LOCK_NB) && still_there(fd, path)) unlink(path);
+  close(fd);
+}
+
+/* A mark that was left by the dead stays: it proves that they are. */
 bool live_held(const char *job_id) {
   CLEANUP_FREE char *path = path_of(job_id);
   int fd = path ? open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW) : -1;
   if (fd < 0) return false;
   /* Shared, so that two who look do not take each other for its holder. */
   bool held = flock(fd, LOCK_SH | LOCK_NB) != 0;
-  /* Left by one that was killed; whoever takes hold of it meanwhile sees that the name is gone. */
-  if (!held && !flock(fd, LOCK_EX | LOCK_NB) && still_there(fd, path)) unlink(path);
   close(fd);
   return held;
 }

@@ -4,6 +4,7 @@
 #ifndef JOB_LIVE_H
 #define JOB_LIVE_H
 #include <stdbool.h>
+#include <stdint.h>
 
 /* The descriptor, kept over the fork; -1 where no such folder can be had (then nobody settles early:
  * harmless). */
@@ -11,9 +12,11 @@ int live_hold(const char *job_id);
 bool live_possible(void); /* there is such a folder: live_hold() failed because somebody else holds it */
 void live_drop(const char *job_id, int fd); /* removes the file: nothing is owed any more */
 bool live_held(const char *job_id);
-/* Marks of jobs whose launcher and guardian were killed, and that nobody has asked about since: fn for each;
- * its true ends it. Whether there was one that did. */
-typedef bool live_fn(void *data, const char *job_id);
+/* Its launcher and guardian are dead for certain: their mark is there, and nobody holds it. */
+bool live_died(const char *job_id);
+/* All such marks, with the age of each: fn's true ends it. Whether there was one that did. */
+typedef bool live_fn(void *data, const char *job_id, int64_t age_s);
 bool live_dead(live_fn *fn, void *data);
-bool live_here(const char *host); /* is that this machine's name? NULL: no */
+void live_forget(const char *job_id); /* removes such a mark: nothing is owed any more */
+bool live_here(const char *host);     /* is that this machine's name? NULL: no */
 #endif

@@ -221,7 +221,9 @@ static int look(struct job *j, struct view *v, struct error *err) {
 static bool forget_dead(struct job *j, const struct view *v) {
   CLEANUP_JSON json_t *intent = NULL, *outcome = NULL, *labels = NULL;
   struct error none = ERROR_INIT;
-  if (v->container || history_find(j->history, v->owner, &intent, &outcome, &none)) return false;
+  if (v->container) return false;
+  if (history_find(j->history, v->owner, &intent, &outcome, &none))
+    return none.kind == ERR_MISSING && remains_free_claim(j->rt, j->loop, v->owner, &none) > 0;
   if (!outcome) { /* nobody has ended it: what is to be found then is there at the next look */
     if (remains_settle_intent(j->rt, j->loop, j->history, v->owner, v->claim, j->o->id, &none) < 0)
       trace(TRACE_JOB, "settling %s: %s", v->owner, none.text);

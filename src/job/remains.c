@@ -7,11 +7,14 @@
 #include "job/once_record.h"
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define LEAVE_ALONE_MS 600000 /* contract section 5: of other machines, by the engine's clock */
 #define YOUNG_MS 30000        /* so long a create may be under way; most arrive sooner than LOOK_MS */
 #define LOOK_MS 2000
 #define LOOK_AGAIN_MS 100
+#define STALE_S 86400 /* of a mark of life; a command that runs longer has its container to tell of it */
+#define WANTED_S 3600
 
 static void tell(struct strv *told, const char *id, const char *what) {
   if (told) strv_take(told, xprintf("job %s: %s", id, what));
@@ -190,6 +193,38 @@ int remains_settle_intent(struct runtime *rt, struct loop *loop, struct history 
   return rc;
 }
 
+static const struct leftover *claim_of(const struct leftover_list *list, const char *job_id) {
+  for (size_t i = 0; i < list->n; i++)
+    if (list->items[i].claim && !strcmp(list->items[i].job_id, job_id)) return &list->items[i];
+  return NULL;
+}
+
+/* The key is taken before the intent is written, and nothing is made before that. */
+static int free_claim(struct runtime *rt, struct loop *loop, const struct leftover *claim,
+                      struct error *err) {
+  if (!live_died(claim->job_id) || !live_here(claim->host) || !claim->made_ns || !rt->ops->recall) return 0;
+  int hold = live_hold(claim->job_id);
+  if (hold < 0) return 0;
+  int rc = no_container(rt, loop, claim->job_id, claim->made_ns, err);
+  enum recall r = rc > 0 ? rt->ops->recall(rt, claim->job_id, claim->made_ns) : RECALL_NOT_TOLD;
+  if (rc > 0) rc = r == RECALL_NEVER || r == RECALL_MADE;
+  if (rc > 0 && rt->ops->claim_free(rt, claim->name, err)) rc = -1;
+  if (rc > 0)
+    live_drop(claim->job_id, hold);
+  else
+    close(hold);
+  return rc;
+}
+
+int remains_free_claim(struct runtime *rt, struct loop *loop, const char *job_id, struct error *err) {
+  struct leftover_list list = {0};
+  if (!live_died(job_id) || !list_leftovers(rt, &list)) return 0;
+  const struct leftover *claim = claim_of(&list, job_id);
+  int rc = claim ? free_claim(rt, loop, claim, err) : 0;
+  leftover_list_done(&list);
+  return rc;
+}
+
 /* {id: intent} of those without an outcome. */
 static int on_line(void *data, const json_t *line, struct error *err) {
   json_t *open = data;
@@ -203,14 +238,8 @@ static int on_line(void *data, const json_t *line, struct error *err) {
   return 0;
 }
 
-static const char *claim_of(const struct leftover_list *list, const char *job_id) {
-  for (size_t i = 0; i < list->n; i++)
-    if (list->items[i].claim && !strcmp(list->items[i].job_id, job_id)) return list->items[i].name;
-  return NULL;
-}
-
 /* Meant for this engine: reached by the same name, or its once-key is here. */
-static bool of_this_engine(struct runtime *rt, const json_t *intent, const char *claim) {
+static bool of_this_engine(struct runtime *rt, const json_t *intent, const struct leftover *claim) {
   const char *endpoint = json_str(intent, "runtime.endpoint");
   return claim || (endpoint && !strcmp(endpoint, rt->ops->info(rt)->endpoint));
 }
@@ -222,9 +251,9 @@ static void settle_intents(struct runtime *rt, struct loop *loop, struct history
   const char *id;
   if (history_each(h, on_line, open, &err)) return;
   json_object_foreach(open, id, intent) {
-    const char *claim = claim_of(list, id);
+    const struct leftover *claim = claim_of(list, id);
     if (!of_this_engine(rt, intent, claim)) continue;
-    int rc = remains_settle_intent(rt, loop, h, id, claim, settler, &err);
+    int rc = remains_settle_intent(rt, loop, h, id, claim ? claim->name : NULL, settler, &err);
     if (rc > 0) tell(told, id, "settled: nothing of it is on the engine");
     if (rc < 0) trace(TRACE_JOB, "settling %s: %s", id, err.text);
     error_clear(&err);
@@ -233,11 +262,33 @@ static void settle_intents(struct runtime *rt, struct loop *loop, struct history
 
 /* --- */
 
-/* A mark of life has done its duty when no end is owed to the history. */
-static bool drop_mark(void *data, const char *job_id) {
-  json_t *intent = find_intent(data, job_id);
-  if (!intent) live_held(job_id);
+static bool known(struct history *h, const char *job_id, bool *ret_ended) {
+  json_t *intent = NULL, *outcome = NULL;
+  struct error none = ERROR_INIT;
+  bool found = !history_find(h, job_id, &intent, &outcome, &none);
+  *ret_ended = outcome != NULL;
   json_decref(intent);
+  json_decref(outcome);
+  return found;
+}
+
+static void settle_claims(struct runtime *rt, struct loop *loop, struct history *h,
+                          const struct leftover_list *list, struct strv *told) {
+  for (size_t i = 0; i < list->n; i++) {
+    const struct leftover *l = &list->items[i];
+    struct error err = ERROR_INIT;
+    bool ended;
+    if (!l->claim || !live_died(l->job_id) || known(h, l->job_id, &ended)) continue;
+    int rc = free_claim(rt, loop, l, &err);
+    if (rc > 0) tell(told, l->job_id, "its once-key is free: it ended before it began");
+    if (rc < 0) trace(TRACE_JOB, "once-key of %s: %s", l->job_id, err.text);
+  }
+}
+
+/* A mark of life has done its duty when the history has an end, or when nobody could do anything with it. */
+static bool drop_mark(void *data, const char *job_id, int64_t age_s) {
+  bool ended = false;
+  if ((known(data, job_id, &ended) && ended) || age_s > STALE_S) live_forget(job_id);
   return false;
 }
 
@@ -247,15 +298,17 @@ void remains_settle(struct runtime *rt, struct loop *loop, struct history *h, bo
   bool listed = list_leftovers(rt, &list);
   if (listed) settle_volumes(rt, &list, now, told);
   if (listed || !rt->ops->leftovers) settle_intents(rt, loop, h, &list, settler, told);
+  settle_claims(rt, loop, h, &list, told);
   leftover_list_done(&list);
   live_dead(drop_mark, h);
 }
 
-static bool any(void *data, const char *job_id) {
+/* One that could not be settled in that time is of another engine or history. */
+static bool young(void *data, const char *job_id, int64_t age_s) {
   (void)data, (void)job_id;
-  return true;
+  return age_s < WANTED_S;
 }
 
 bool remains_wanted(void) {
-  return live_dead(any, NULL);
+  return live_dead(young, NULL);
 }

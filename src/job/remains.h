@@ -22,4 +22,8 @@ bool remains_wanted(void);
  * engine's memory proves it, else unknown. 1: recorded; 0: not to be settled; -1: err. */
 int remains_settle_intent(struct runtime *rt, struct loop *loop, struct history *h, const char *job_id,
                           const char *claim, const char *settler, struct error *err);
+/* A once-key taken by a job that the history does not know. Given back if launcher and guardian are dead for
+ * certain (a mark of life in this user's folder tells) and the engine's memory proves that nothing ran. 1:
+ * given back. */
+int remains_free_claim(struct runtime *rt, struct loop *loop, const char *job_id, struct error *err);
 #endif

@@ -7,7 +7,7 @@
 #   recorded [ID]          the outcome line of a job is in the history
 #   field ID KEY           of the last outcome line of job ID
 #   never_created [OPTION...] -- ARG...   a run whose create never reaches its engine, launcher and guardian killed then;
-#                          ${gate[@]} names the engine as it did
+#                          ${gate[@]} names the engine as it did; AT=PART: the first request whose line has that, instead
 #   elsewhere COMMAND...   as from another machine that reaches the same engine: other home, state, hostname
 job_id() { jq -r .id "$RESULT"; }
 guardian() { pgrep -xf "run-once: guardian of ${1:-$(job_id)}"; }
@@ -40,13 +40,13 @@ never_created() {
   shift
   with_source
   rm -f "$socket" "$log"
-  "$TOOLS/proxy" "$socket" "${HOST#unix://}" "$log" delay:0:/containers/create:600000 3>&- &
+  "$TOOLS/proxy" "$socket" "${HOST#unix://}" "$log" delay:0:"${AT-/containers/create}":600000 3>&- &
   pid=$!
   within 10 test -S "$socket"
   gate=(-H "unix://$socket")
   "$RUN_ONCE" run "${gate[@]}" --result "$RESULT" "${options[@]}" -- "$@" >"$OUT" 2>"$ERR" </dev/null 3>&- &
   launcher=$!
-  within 15 grep -q 'POST .*/containers/create' "$log"
+  within 15 grep -qF "${AT-/containers/create}" "$log"
   kill_both
   kill "$pid"
   wait "$pid" 2>/dev/null || :

@@ -247,6 +247,43 @@ job2() { # a later caller, with a result file of its own
   free
 }
 
+@test "launcher and guardian killed before anything was written of the job: settled, the key is free" {
+  for settler in prune caller; do
+    k=$(key)$settler
+    AT=/containers/run-once.lock never_created --once "$k" --lock q -- probe line mine
+    is "$(history_count intent)" 0
+    once jobs prune
+    nothing_left
+    [[ $settler == prune ]] || AT=/containers/run-once.lock never_created --once "$k" --lock q -- probe line mine
+    job2 --once "$k" -- probe line mine
+    status_is 0
+    out_is $'mine\n'
+    is "$(result replayed)" false
+    free
+    RESULT=$BATS_TEST_TMPDIR/result.json
+    : >"$RUN_ONCE_HISTORY"; rm -f "${RUN_ONCE_HISTORY%.jsonl}".*
+  done
+}
+
+@test "a key taken by a job that nobody knows: refused, jobs rm frees it" {
+  k=$(key)
+  job --once "$k" -- probe line mine
+  volume=$(docker volume ls -q --filter label=run-once.id="$(result id)")
+  binding=$(docker volume inspect "$volume" | jq -r '.[0].Labels["run-once.binding"]')
+  docker volume rm "$volume" >/dev/null
+  : >"$RUN_ONCE_HISTORY"; rm -f "${RUN_ONCE_HISTORY%.jsonl}".*
+  docker volume create --label run-once.id=nobodyknowsx --label run-once.host="$(hostname)" --label run-once.binding="$binding" "$volume" >/dev/null
+  once jobs prune --now
+  docker volume inspect "$volume" >/dev/null # perhaps of another user of this machine, and alive
+  once jobs rm nobodyknows
+  status_is 125
+  once jobs rm nobodyknowsx
+  status_is 0
+  job2 --once "$k" -- probe line mine
+  status_is 0
+  free
+}
+
 @test "launcher and guardian killed before the create arrived: who comes with the key settles it, and runs" {
   k=$(key)
   never_created --once "$k" -- probe line mine
