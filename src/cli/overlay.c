@@ -115,6 +115,9 @@ static void set_networks(struct settings *s, const struct options *o) {
   }
 }
 
+static const enum kube_pull pull_policies[] = {
+    [PULL_MISSING] = KUBE_PULL_MISSING, [PULL_ALWAYS] = KUBE_PULL_ALWAYS, [PULL_NEVER] = KUBE_PULL_NEVER};
+
 static void set_kube(struct kube_settings *k, const struct options *o) {
   replace(&k->container, option_text(o, OPT_CONTAINER));
   replace(&k->volumes_of, option_text(o, OPT_VOLUMES_OF));
@@ -122,6 +125,7 @@ static void set_kube(struct kube_settings *k, const struct options *o) {
   k->init_containers = option_flag(o, OPT_INIT_CONTAINERS);
   const char *streams = option_text(o, OPT_STREAMS);
   k->streams_apart = streams && !strcmp(streams, "apart");
+  if (option_last(o, OPT_PULL)) k->pull = pull_policies[option_choice(o, OPT_PULL, PULL_MISSING)];
 }
 
 int overlay_settings(struct settings *s, const struct options *o, struct strv *notes, struct error *err) {

@@ -449,7 +449,7 @@ static void image_alone(void **state) {
   build(&c);
   expect_json(
       json_at(pod_of(&c), "spec"), "spec",
-      "{\"containers\":[{\"name\":\"main\",\"image\":\"busybox:1.36\",\"args\":[\"bin/"
+      "{\"containers\":[{\"name\":\"main\",\"image\":\"busybox:1.36\",\"imagePullPolicy\":\"IfNotPresent\",\"args\":[\"bin/"
       "rails\",\"db:migrate\"]}],"
       "\"enableServiceLinks\":false,\"restartPolicy\":\"Never\",\"terminationGracePeriodSeconds\":10}");
   assert_int_equal(c.p.stop_grace_ms, 10000);

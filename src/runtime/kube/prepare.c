@@ -68,7 +68,7 @@ int kube_prepare(struct runtime *rt, const struct settings *s, struct prepared *
   struct prepared made = {0};
   struct strv notes;
   strv_init(&notes);
-  int rc = kube_source_find(k, s, &src, err);
+  int rc = kube_source_find(k, s, &src, &notes, err);
   if (rc == 0) rc = build(k, s, &src, &notes, &made, err);
   if (rc == 0) {
     for (size_t i = 0; i < made.notes.n; i++) strv_add(&notes, made.notes.v[i]);

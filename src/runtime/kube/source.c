@@ -34,7 +34,7 @@ static int get(struct kube *k, const char *group, const char *resource, const ch
 }
 
 static int get_workload(struct kube *k, const struct settings *s, json_t **ret, struct error *err) {
-  CLEANUP_FREE char *what = xprintf("%s failed", s->source.text);
+  CLEANUP_FREE char *what = xprintf("%s in namespace %s failed", s->source.text, k->namespace);
   for (size_t i = 0; i < ARRAY_LEN(workloads); i++) {
     if (strcmp(workloads[i].type, s->source.type) != 0) continue;
     bool old = !strcmp(s->source.type, "cronjob") && k->minor < CRONJOB_V1_MINOR;
@@ -113,11 +113,29 @@ static int get_revision(struct kube *k, const struct settings *s, const json_t *
   return 0;
 }
 
-static int choose(struct kube *k, const struct settings *s, struct kube_source *ret, struct error *err) {
+static bool same_part(const json_t *a, const json_t *b, const char *path) {
+  const json_t *x = json_at(a, path), *y = json_at(b, path);
+  return (!x && !y) || json_equal(x, y);
+}
+
+/* The two templates differ in the hash that the controller adds to the labels, if in nothing else. */
+static bool same_release(const json_t *a, const json_t *b) {
+  return same_part(a, b, "spec") && same_part(a, b, "metadata.annotations");
+}
+
+static int choose(struct kube *k, const struct settings *s, struct kube_source *ret, struct strv *notes,
+                  struct error *err) {
   const char *type = s->source.type;
   if (kube_rollout_choose(s, ret->pods, &ret->chosen, err) < 0) return -1;
-  if (ret->chosen && !kube_rollout_current(ret->workload, type, ret->chosen))
-    return get_revision(k, s, ret->chosen, &ret->pod_template, err);
+  if (ret->chosen && !kube_rollout_current(ret->workload, type, ret->chosen)) {
+    if (get_revision(k, s, ret->chosen, &ret->pod_template, err) < 0) return -1;
+    /* A controller that has not counted its pods yet, or a newest revision that does not run: only the second
+     * is worth a word. */
+    if (!same_release(template_of(type, ret->workload), ret->pod_template))
+      strv_take(notes, xprintf("%s: its newest revision is not the one that runs; revision %s is the release",
+                               s->source.text, kube_rollout_revision(ret->chosen)));
+    return 0;
+  }
   ret->pod_template = json_incref(template_of(type, ret->workload));
   if (ret->pod_template) return 0;
   return error_set(err, ERR_ENGINE, "%s failed: the server's answer holds no pod template", s->source.text);
@@ -135,9 +153,9 @@ static char *app_of(const struct settings *s, const json_t *object, const json_t
 }
 
 static int find_workload(struct kube *k, const struct settings *s, struct kube_source *ret,
-                         struct error *err) {
+                         struct strv *notes, struct error *err) {
   if (get_workload(k, s, &ret->workload, err) < 0 || list_pods(k, s, ret->workload, &ret->pods, err) < 0 ||
-      choose(k, s, ret, err) < 0)
+      choose(k, s, ret, notes, err) < 0)
     return -1;
   ret->of_pod = !strcmp(s->source.type, "pod");
   ret->kind = xstrdup(s->source.type);
@@ -159,7 +177,8 @@ static int find_file(struct kube *k, const struct settings *s, struct kube_sourc
   return 0;
 }
 
-int kube_source_find(struct kube *k, const struct settings *s, struct kube_source *ret, struct error *err) {
+int kube_source_find(struct kube *k, const struct settings *s, struct kube_source *ret, struct strv *notes,
+                     struct error *err) {
   enum source_kind kind = s->source.kind;
   *ret = (struct kube_source){0};
   if (s->image_of && kind != SOURCE_WORKLOAD)
@@ -170,7 +189,7 @@ int kube_source_find(struct kube *k, const struct settings *s, struct kube_sourc
         "%s and kubernetes.template %s failed: both say what the pod looks like; give one of them, "
         "and with the template an image: if its own is not meant",
         s->source.text, s->kube.template_file);
-  if (kind == SOURCE_WORKLOAD) return find_workload(k, s, ret, err);
+  if (kind == SOURCE_WORKLOAD) return find_workload(k, s, ret, notes, err);
   if (kind != SOURCE_NONE && kind != SOURCE_IMAGE)
     return error_set(
         err, ERR_USAGE,

@@ -14,7 +14,8 @@ struct kube_source {
   char *kind, *name, *id, *app; /* NULL: none */
 };
 /* ERR_MISSING, ERR_ROLLOUT, ERR_CONFIG, ERR_PERMISSION. *ret is kube_source_done() in any case. */
-int kube_source_find(struct kube *k, const struct settings *s, struct kube_source *ret, struct error *err);
+int kube_source_find(struct kube *k, const struct settings *s, struct kube_source *ret, struct strv *notes,
+                     struct error *err);
 void kube_source_done(struct kube_source *src);
 
 /* template_file.c: the user's own Job or PodTemplate, YAML or JSON -> *ret_template {"metadata", "spec"} and

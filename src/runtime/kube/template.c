@@ -149,6 +149,8 @@ static int set_image(struct kube_copy *c, struct prepared *p, struct error *err)
   if (at) kube_plan_text(c, "checked", "the image is pinned by its digest");
   json_object_set_new(c->container, "image", json_string(runs));
   const char *policy = policies[c->s->kube.pull];
+  /* Left to the server it would be Always for a tag "latest". */
+  if (!policy && !json_at(c->container, "imagePullPolicy")) policy = policies[KUBE_PULL_MISSING];
   if (policy) json_object_set_new(c->container, "imagePullPolicy", json_string(policy));
   return 0;
 }
@@ -167,8 +169,8 @@ static void set_grace(struct kube_copy *c, struct prepared *p) {
 }
 
 static const char *origin_of(const struct settings *s, const struct kube_facts *f) {
-  const char *from = !f->pod_template ? "image" : f->own_file ? s->kube.template_file : s->source.text;
-  return from ? from : "source";
+  const char *from = f->own_file ? s->kube.template_file : s->source.text;
+  return from ? from : s->image ? s->image : "source";
 }
 
 void kube_copy_of(const struct settings *s, const struct kube_facts *f, struct prepared *p,
