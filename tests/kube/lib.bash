@@ -13,6 +13,7 @@
 #   nothing_left [SECONDS]         no Job, pod, Secret or ConfigMap with run-once's labels
 #   part kill|stop|cont NAME       a part of the cluster, brought back by the teardown
 #   in_seconds N COMMAND...        fails if it took longer
+#   said_nothing                   on stderr, but for the line that servers below 1.34 cannot tell it from stdout
 bats_require_minimum_version 1.5.0
 . "$(dirname "${BASH_SOURCE[0]}")/../e2e/lib.bash"
 : "${RUN_ONCE_TEST_CLUSTER:=/tmp/run-once-cluster}" "${RUN_ONCE_TEST_IMAGE:=run-once-test:latest}"
@@ -28,7 +29,7 @@ admin_setup() {
   if ours; then
     ADMIN=$RUN_ONCE_TEST_CLUSTER/admin.kubeconfig KUBECTL=$(<"$RUN_ONCE_TEST_CLUSTER/programs")/kubectl
   else
-    ADMIN=$RUN_ONCE_TEST_KUBECONFIG KUBECTL=kubectl
+    ADMIN=$RUN_ONCE_TEST_KUBECONFIG KUBECTL=$(type -P kubectl)
   fi
 }
 kubectl() { KUBECONFIG=$ADMIN "$KUBECTL" --cache-dir="${BATS_FILE_TMPDIR:-/tmp}/kubectl" "$@"; }
@@ -93,7 +94,7 @@ nothing_left() {
 workload() {
   local kind=${1%%/*} name=${1#*/} template api
   template=$(jq -n --arg n "$name" --arg i "$IMAGE" '{metadata: {labels: {app: $n}}, spec: {terminationGracePeriodSeconds: 1, containers:
-    [{name: "web", image: $i, imagePullPolicy: "IfNotPresent", command: ["probe"], args: ["trap", "TERM", "0", "forever"], env: [{name: "APP", value: $n}]}]}}')
+    [{name: "web", image: $i, imagePullPolicy: "IfNotPresent", args: ["probe", "trap", "TERM", "0", "forever"], env: [{name: "APP", value: $n}]}]}}')
   case $kind in
     deployment | replicaset | daemonset | statefulset)
       jq -n --arg n "$name" --argjson t "$template" --arg k "$kind" '{apiVersion: "apps/v1",
@@ -144,4 +145,10 @@ in_seconds() {
   shift
   "$@" || return
   ((SECONDS - from <= limit)) || { echo "took $((SECONDS - from)) s, not $limit: $*"; return 1; }
+}
+said_nothing() {
+  grep -v '^run-once: the log of this cluster does not tell stderr from stdout' "$ERR" >"$ERR.own" || return 0
+  echo "it said something of its own:"
+  show
+  return 1
 }
