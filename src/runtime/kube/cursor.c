@@ -135,12 +135,22 @@ static int line(struct cursor *c, const char *time, int64_t ns) {
   }
 }
 
+static void keep_end(struct cursor *c, const char *p, size_t n) {
+  if (n >= CURSOR_END) {
+    memcpy(c->end, p + n - CURSOR_END, CURSOR_END);
+  } else {
+    memmove(c->end, c->end + n, CURSOR_END - n);
+    memcpy(c->end + CURSOR_END - n, p, n);
+  }
+  c->last_bytes += (int64_t)n;
+}
+
 static int deliver(struct cursor *c, const char *p, size_t n, cursor_fn *fn, void *data) {
   if (!n) return 0;
   stream_hash_add(c->hash, p, n);
   c->n += (int64_t)n;
   c->total += (int64_t)n;
-  c->last_bytes += (int64_t)n;
+  keep_end(c, p, n);
   return fn(data, p, n) ? 1 : 0;
 }
 
@@ -278,4 +288,18 @@ int cursor_end(struct cursor *c, bool whole, cursor_fn *fn, void *data, struct e
     return error_set(err, ERR_ENGINE, "the log broke off: %s", c->text);
   }
   return end_of_log(c);
+}
+
+bool cursor_at_end(const struct cursor *c, const char *text, size_t n) {
+  size_t k = strlen(c->last), kept = c->last_bytes < CURSOR_END ? (size_t)c->last_bytes : CURSOR_END;
+  const char *line = text, *last = NULL, *stop = text + n;
+  int64_t same = 0;
+  for (const char *eol; line < stop; line = eol ? eol + 1 : stop) {
+    eol = memchr(line, '\n', (size_t)(stop - line));
+    bool fits = (size_t)(stop - line) > k && !memcmp(line, c->last, k) && line[k] == ' ';
+    if (!fits && same) return false; /* something stands behind it */
+    if (fits) same++, last = line + k + 1;
+  }
+  return k && same == c->last_count && stop - last == c->last_bytes &&
+         !memcmp(stop - kept, c->end + CURSOR_END - kept, kept);
 }

@@ -18,6 +18,7 @@
 #define CURSOR_TIME_MAX 40   /* "2026-11-29T15:04:05.123456789+00:00" and NUL */
 #define CURSOR_PIECE 16384   /* bytes of a line after which runtimes begin a new piece */
 #define CURSOR_ANCHOR 262144 /* bytes after which a new anchor is taken, at the next second */
+#define CURSOR_END 64        /* bytes of the last line that are remembered */
 #define CURSOR_WORDS 512     /* of a server's complaint inside of a log */
 
 struct cursor {
@@ -31,6 +32,7 @@ struct cursor {
   int64_t n;         /* bytes since the anchor */
   struct stream_hash *hash;
   int64_t last_count, last_bytes; /* lines with the last time, bytes of the last of them */
+  char end[CURSOR_END];           /* the last of these bytes */
   /* the present reading */
   enum { CURSOR_LIVE, CURSOR_EARLY, CURSOR_SEEK, CURSOR_SKIP, CURSOR_TIME, CURSOR_TIME_SKIP } mode;
   int64_t left, same; /* SKIP: bytes; TIME: lines with the last time so far */
@@ -56,6 +58,9 @@ int cursor_feed(struct cursor *c, const char *p, size_t n, cursor_fn *fn, void *
 /* The reading is at its end. whole: it came to the end of the log, not only the connection's. As
  * cursor_feed(). */
 int cursor_end(struct cursor *c, bool whole, cursor_fn *fn, void *data, struct error *err);
+/* Are these the last lines of the log, and do they end with what was delivered last? They are those of
+ * tailLines = last_count + 1. false: perhaps not; another reading tells. */
+bool cursor_at_end(const struct cursor *c, const char *text, size_t n);
 /* Bytes were, or may be, lost: why, in words. NULL: none that is known. */
 const char *cursor_gap(const struct cursor *c);
 #endif

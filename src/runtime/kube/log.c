@@ -13,7 +13,8 @@
 #define LINGER_MS 10000     /* a log that is followed has nothing more so long after the end: it hangs */
 #define CONTACT_MS 5000     /* without an answer of the API server: contact counts as lost */
 #define UNREADABLE_MS 10000 /* of an ended container: the log cannot be had */
-#define HEAD_BYTES 64       /* the first line's time */
+#define LAST_LINES_MAX 100
+#define HEAD_BYTES 64 /* the first line's time */
 
 struct kube_log {
   struct kube *k;
@@ -23,11 +24,13 @@ struct kube_log {
   char *path; /* with the query, less what differs between the readings */
   int fd;
   bool once, ended, paused;
-  enum { LOG_FOLLOW, LOG_READ, LOG_HEAD } reading;
+  enum { LOG_FOLLOW, LOG_READ, LOG_END, LOG_HEAD } reading;
   struct kube_credentials_user user;
   struct http_exchange *x;
   long status;
-  struct buf words;    /* of an answer that is no success; or of LOG_HEAD */
+  struct buf words; /* of an answer that is no success; or of LOG_END, LOG_HEAD */
+  bool split;
+  bool end_known;      /* whether the last lines are those that were delivered last was asked */
   struct timer *timer; /* the next reading; or what hangs is given up */
   int64_t pause_ms;
   int64_t bad_since; /* clock_ms() of the first failure in a row; 0: none */
@@ -102,6 +105,14 @@ static void failed(struct kube_log *l, const struct error *err, bool answered) {
   }
 }
 
+/* A long log is not read once more only to see that nothing stands behind what was delivered: its last lines
+ * tell. (A server does not give the last lines of one stream.) */
+static bool end_first(const struct kube_log *l) {
+  const struct cursor *c = l->cursor;
+  return l->ended && !l->once && !l->split && !l->end_known && c->first[0] && !c->anchor_first &&
+         !c->by_time && c->last_count < LAST_LINES_MAX;
+}
+
 /* The first line of the log is not the first one that was read: files were thrown away meanwhile. */
 static void check_head(struct kube_log *l) {
   size_t n = strlen(l->cursor->first);
@@ -118,6 +129,14 @@ static void whole(struct kube_log *l) {
   }
   l->reading = LOG_HEAD;
   next(l, 0);
+}
+
+static void check_end(struct kube_log *l) {
+  l->reading = LOG_READ;
+  if (cursor_at_end(l->cursor, l->words.len ? l->words.data : "", l->words.len))
+    whole(l);
+  else
+    next(l, 0);
 }
 
 /* An orderly end. Of a log that was followed it is a hint that the container has ended; the server ends it
@@ -167,7 +186,7 @@ static void on_head(void *data, long status) {
 static void on_data(void *data, const char *p, size_t n) {
   struct kube_log *l = data;
   struct error err = ERROR_INIT;
-  if (l->status != 200 || l->reading == LOG_HEAD) {
+  if (l->status != 200 || l->reading >= LOG_END) {
     (void)buf_append(&l->words, p, n); /* over the cap: the beginning says enough */
     return;
   }
@@ -200,6 +219,8 @@ static void on_done(void *data, const struct http_response *r, const struct erro
     bool moved = l->cursor->total > l->total;
     if (moved) l->pause_ms = 0;
     failed(l, err, l->status == 200 && moved);
+  } else if (l->reading == LOG_END) {
+    check_end(l);
   } else if (l->reading == LOG_HEAD) {
     check_head(l);
   } else {
@@ -209,30 +230,41 @@ static void on_done(void *data, const struct http_response *r, const struct erro
   leave(l);
 }
 
+static char *path_now(struct kube_log *l) {
+  char since[CURSOR_TIME_MAX] = "";
+  const char *how = "read";
+  char *path;
+  if (end_first(l)) {
+    l->reading = LOG_END;
+    l->end_known = true;
+    path = xprintf("%s&tailLines=%lld", l->path, (long long)l->cursor->last_count + 1);
+    how = "its last lines";
+  } else if (l->reading == LOG_HEAD) {
+    path = xprintf("%s&limitBytes=%d", l->path, HEAD_BYTES);
+    how = "its first line";
+  } else {
+    l->reading = l->ended || l->once ? LOG_READ : LOG_FOLLOW;
+    cursor_begin(l->cursor, since);
+    if (l->reading == LOG_FOLLOW) how = "follow";
+    path = xprintf("%s%s%s%s", l->path, l->reading == LOG_FOLLOW ? "&follow=true" : "",
+                   *since ? "&sinceTime=" : "", since);
+  }
+  trace(TRACE_RUNTIME, "log %d: %s%s%s", l->fd, how, *since ? " since " : "", since);
+  return path;
+}
+
 static void send_now(struct kube_log *l) {
   static const struct http_handlers calls = {.on_head = on_head, .on_data = on_data, .on_done = on_done};
   struct error err = ERROR_INIT;
-  char since[CURSOR_TIME_MAX] = "", *headers = NULL;
-  if (l->reading != LOG_HEAD) {
-    l->reading = l->ended || l->once ? LOG_READ : LOG_FOLLOW;
-    cursor_begin(l->cursor, since);
-  }
-  l->status = 0;
-  l->total = l->cursor->total;
-  buf_clear(&l->words);
+  char *headers = NULL;
   if (kube_credentials_headers(l->k->credentials, &headers, &err) < 0) {
     failed(l, &err, false);
     return;
   }
-  CLEANUP_FREE char *path = l->reading == LOG_HEAD
-                                ? xprintf("%s&limitBytes=%d", l->path, HEAD_BYTES)
-                                : xprintf("%s%s%s%s", l->path, l->reading == LOG_FOLLOW ? "&follow=true" : "",
-                                          *since ? "&sinceTime=" : "", since);
-  trace(TRACE_RUNTIME, "log %d: %s%s%s", l->fd,
-        l->reading == LOG_HEAD     ? "its first line"
-        : l->reading == LOG_FOLLOW ? "follow"
-                                   : "read",
-        *since ? " since " : "", since);
+  CLEANUP_FREE char *path = path_now(l);
+  l->status = 0;
+  l->total = l->cursor->total;
+  buf_clear(&l->words);
   struct http_request req = {.method = "GET", .path = path, .header = headers, .accept = "*/*"};
   l->x = http_begin(l->k->http, &req, &calls, l);
   kube_headers_free(headers);
@@ -312,6 +344,7 @@ struct kube_log *kube_log_open(struct kube *k, const struct kube_log_request *re
   l->data = data;
   l->path = kube_path(k, "", "pods", req->pod, query);
   l->fd = req->fd;
+  l->split = req->split;
   l->once = req->once;
   l->ended = !req->running;
   l->user = (struct kube_credentials_user){.done = on_credentials, .data = l};
