@@ -65,10 +65,7 @@ class Judge:
             self.wrong(f"{len(intents)} intents in the history")
         if len(self.outcomes) > 1:
             self.wrong("two outcomes: " + ", ".join(f"{r['verdict']} ({r['cause']})" for r in self.outcomes))
-        # Both dead before anything was made, by a create that never arrived: nobody can tell that from one that somebody
-        # removed, and nothing is left to settle.
-        self.forgotten = not self.ran and {"launcher", "guardian"} <= self.run.hit
-        if intents and not self.outcome and not self.forgotten:
+        if intents and not self.outcome:
             self.wrong("an intent and no outcome in the history after settling")
         if self.ran and not intents:
             self.wrong("it ran, and the history does not know of it")
@@ -139,10 +136,6 @@ class Judge:
         for c in self.engine.list("containers", name=[name] if name else None, label=None if name else [f"run-once.id={ident}"]):
             self.wrong(f"LEFT: container {c['Names']} {c['State']}")
         for v in self.engine.scratch(self.job.name):
-            # The engine takes container and volume away in two steps, and ended between them: nobody knows the name any more.
-            if self.engine_ended:
-                self.run.notes.append(f"an anonymous volume that the engine, ending, left of a container it had removed: {v}")
-                continue
             self.wrong(f"LEFT: anonymous volume {v}")
 
     def lock_free(self):
@@ -169,7 +162,7 @@ class Judge:
             self.wrong(f"ONCE: not replayed, {status}: {err.strip()[:200]}")
         if final in ("killed", "unknown") and status != 121:
             self.wrong(f"ONCE: {final}, and the next caller got {status}: {err.strip()[:200]}")
-        if before == 0 and status == 121 and final in (None, "not_started") and not (self.forgotten and final is None) and self.job.kind != "deadline":
+        if before == 0 and status == 121 and final in (None, "not_started") and self.job.kind != "deadline":
             self.wrong(f"ONCE: it never ran, and the key is refused: {err.strip()[:200]}")
 
     def all(self):

@@ -66,7 +66,28 @@ class Engine:
     def stop(self, remove):
         self.script("stop", self.folder, *(["--remove"] if remove else []))
 
+    def ready(self, limit=120):
+        """Waits until it answers: one that was ended comes back."""
+        until = time.monotonic() + limit
+        while True:
+            try:
+                return self.once("GET", "/_ping")
+            except (OSError, http.client.HTTPException, RuntimeError):
+                if time.monotonic() > until:
+                    raise
+                time.sleep(0.2)
+
     def call(self, method, path, body=None, good=(200, 201, 204, 304)):
+        """Looking is tried again when the engine is away; what changes something is sent once."""
+        try:
+            return self.once(method, path, body, good)
+        except (OSError, http.client.HTTPException):
+            if method != "GET":
+                raise
+        self.ready()
+        return self.once(method, path, body, good)
+
+    def once(self, method, path, body=None, good=(200, 201, 204, 304)):
         c = UnixConnection(self.socket)
         try:
             text = None if body is None else json.dumps(body)
@@ -75,7 +96,7 @@ class Engine:
             answer = r.read()
             if r.status not in good:
                 raise RuntimeError(f"{method} {path}: {r.status} {answer[:200]!r}")
-            return json.loads(answer) if answer.strip() else None
+            return json.loads(answer) if answer.strip() and path != "/_ping" else None
         finally:
             c.close()
 
@@ -94,12 +115,12 @@ class Engine:
             return []
 
     def scratch(self, token):
-        """Anonymous volumes that a job of this name wrote into."""
-        found = []
+        """Anonymous volumes of a job of this name that nothing uses: by its label, or by what it wrote into them."""
+        found = [v["Name"] for v in self.list("volumes", dangling=["true"], label=[f"run-once.reason={token}"])]
         for v in self.list("volumes", dangling=["true"]):
             try:
                 with open(f"{v['Mountpoint']}/token") as f:
-                    if f.read().strip() == token:
+                    if f.read().strip() == token and v["Name"] not in found:
                         found.append(v["Name"])
             except OSError:
                 pass
@@ -110,4 +131,7 @@ class Engine:
         subprocess.run([run_once, "jobs", "prune", "--now", "-H", f"unix://{self.socket}", "--history", self.history], check=True)
         left = [str(c["Names"]) for c in self.list("containers")
                 if "run-once.carrier" not in c["Labels"] or time.time() - c["Created"] > 70]
+        left += [f"volume {v['Name'][:12]} of {v['Labels']['run-once.id']}"
+                 for v in self.list("volumes", dangling=["true"], label=["run-once.id"])
+                 if not v["Name"].startswith("run-once.once.")]
         return left

@@ -130,11 +130,13 @@ class Run:
                 break
             time.sleep(0.05)
         self.proxy.close()
+        # What its history says of it is meant for an engine of this name.
+        os.symlink(self.engine.socket, self.path("s"))
 
     def aside(self, *args, limit=60, name="aside"):
         """run-once straight at the engine; its status and what it printed."""
         words = self.command(self.engine.socket, *args) if args[0] == "run" else \
-            [RUN_ONCE, args[0], args[1], *([] if args[0] == "history" else ["-H", f"unix://{self.engine.socket}"]), *args[2:]]
+            [RUN_ONCE, args[0], args[1], *([] if args[0] == "history" else ["-H", f"unix://{self.path('s')}"]), *args[2:]]
         try:
             p = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, env=self.env, cwd=self.folder, timeout=limit)
         except subprocess.TimeoutExpired:
@@ -154,7 +156,7 @@ class Run:
             status, _, err = self.aside("jobs", "prune", "--now")
             if status:
                 self.problems.append(f"jobs prune ended with {status}: {err.strip()[:200]}")
-            if not self.containers():
+            if not self.containers() and not self.engine.scratch(self.job.name) and not self.open_intent():
                 return
 
     def lines_of_history(self):
@@ -169,6 +171,10 @@ class Run:
         except (FileNotFoundError, ValueError):
             pass
         return found
+
+    def open_intent(self):
+        events = [r["event"] for r in self.lines_of_history()]
+        return "intent" in events and "outcome" not in events
 
     def result(self):
         try:
