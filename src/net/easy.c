@@ -1,6 +1,7 @@
 #include "net/easy.h"
 #include "base/alloc.h"
 #include "base/fd.h"
+#include "net/proxy.h"
 #include <errno.h>
 #include <grp.h>
 #include <openssl/crypto.h>
@@ -99,6 +100,8 @@ CURL *easy_new(const struct endpoint *ep, const char *path, char *text) {
     curl_easy_setopt(e, CURLOPT_NOPROXY, ""); /* said for this endpoint: NO_PROXY has no word in it */
   } else if (is_loopback(ep->host))
     curl_easy_setopt(e, CURLOPT_NOPROXY, "*");
+  else
+    proxy_from_environment(e, ep);
   if (ep->tls) set_tls(e, ep);
   return e;
 }
@@ -190,6 +193,7 @@ static int fault_unreachable(const struct endpoint *ep, CURL *easy, CURLcode rc,
     if (probed && probed != EAGAIN && probed != EINPROGRESS) os = probed;
     if (os) why = strerror((int)os);
   }
+  if (proxy_fault(ep, noun(ep), easy, rc, text, err)) return -1;
   if (os == EACCES || os == EPERM) return fault_permission(ep, err);
   if (rc == CURLE_OPERATION_TIMEDOUT) why = "Connection timed out";
   CLEANUP_FREE char *advice = tls_advice(ep, rc, why);

@@ -21,7 +21,7 @@ issue() { # NAME AUTHORITY DAYS SUBJECT-ALTERNATIVE-NAME USAGE
 }
 make_pki() (
   mkdir -p "$1" && cd "$1" || return
-  local name here=${2:-IP:127.0.0.1,IP:::1,DNS:localhost}
+  local name here=${2:-IP:127.0.0.1,IP:::1,DNS:localhost,DNS:engine.test}
   for name in ca otherca; do
     openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout $name.key -out $name.pem -subj "/CN=$name" -days 2 2>/dev/null
   done

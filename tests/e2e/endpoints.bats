@@ -161,7 +161,7 @@ teardown_file() {
   out_has 'registry.example.com (auths)'
   out_has 'docker-credential-nothere'
   out_has 'API 1.'
-  ! grep -qE 'hunter2|bWU6' "$OUT" "$ERR"
+  ! grep -qE 'hunter2|bWU6' "$OUT" "$ERR" || return 1
   rm "$DOCKER_CONFIG/config.json"
   use_ssh
   docker context create far --docker "host=$SSH" >/dev/null 2>&1
@@ -183,5 +183,5 @@ teardown_file() {
   grep -qE '^run-once: trace net [0-9]+\.[0-9]{3} ssh 127.0.0.1: socket forwarded, [0-9]+ ms$' "$ERR"
   grep -qE '^run-once: trace runtime [0-9.]+ POST .*/start: 204, [0-9]+ ms$' "$ERR"
   grep -qE '^run-once: trace job ' "$ERR"
-  ! grep -E 'hunter2|tops3cret' "$ERR" "$BATS_TEST_TMPDIR/ssh_calls"
+  ! grep -E 'hunter2|tops3cret' "$ERR" "$BATS_TEST_TMPDIR/ssh_calls" || return 1
 }

@@ -135,7 +135,7 @@ no_service() { ! services >/dev/null && [[ -z $(find "$ENGINE/run" -maxdepth 1 -
   ln -s "$ENGINE/docker.sock" "$OWN"
   job --trace net -- true
   status_is 0
-  ! grep -q 'podman system service' "$ERR"
+  ! grep -q 'podman system service' "$ERR" || return 1
   rm -r "${OWN%/*}"
   nothing_left
 }

@@ -137,7 +137,7 @@ pulls() { # REF: it is not there, and then it runs
   status_is 124
   verdict=$(result 'verdict + " " + .cause')
   is "$verdict" 'not_started deadline_start'
-  ! pgrep -f "$WORK/bin/docker-credential-mine"
+  ! pgrep -f "$WORK/bin/docker-credential-mine" || return 1
   # It has nothing for that registry: as without credentials.
   helper mine 'echo credentials not found in native keychain; exit 1'
   job --from "image/$APP:1" -- true
@@ -208,7 +208,7 @@ pulls() { # REF: it is not there, and then it runs
   out_is $'out\n'
   err_has 'run-once: pull: '
   err_has 'Pull complete'
-  ! grep -qv '^run-once: pull: ' "$ERR"
+  ! grep -qv '^run-once: pull: ' "$ERR" || return 1
   docker rmi "$SLOW:1" >/dev/null
   job --progress json --from "image/$SLOW:1" -- echo out
   status_is 0
@@ -266,7 +266,7 @@ pulls() { # REF: it is not there, and then it runs
   echo 0 >"$BATS_FILE_TMPDIR/bad"
   job --trace runtime --from "image/$moody:nosuch" -- true
   status_is 125
-  ! grep -q 'once more in' "$ERR"
+  ! grep -q 'once more in' "$ERR" || return 1
   nothing_left
 }
 
