@@ -246,7 +246,8 @@ static bool of_this_engine(struct runtime *rt, const json_t *intent, const struc
 
 static void settle_intents(struct runtime *rt, struct loop *loop, struct history *h,
                            const struct leftover_list *list, const char *settler, struct strv *told) {
-  CLEANUP_JSON json_t *open = json_object(), *intent;
+  CLEANUP_JSON json_t *open = json_object();
+  json_t *intent;
   struct error err = ERROR_INIT;
   const char *id;
   if (history_each(h, on_line, open, &err)) return;
