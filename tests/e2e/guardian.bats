@@ -68,6 +68,24 @@ settled() { recorded "$1" && gone "$1"; }
   nothing_left 5
 }
 
+# By default a run that is fed is stopped when its caller is gone; this is about the other rule, that half of an input
+# is never what a command goes on with.
+@test "fed by -i and killed in the middle: stopped also with --on-disconnect keep" {
+  mkfifo feed
+  "$RUN_ONCE" run --result "$RESULT" --from image/$IMAGE -i --on-disconnect keep --stop-grace 1 -- \
+    sh -c 'trap "exit 0" TERM; cat >/dev/null; echo fed; while :; do sleep 0.2; done' <feed >"$OUT" 2>"$ERR" 3>&- &
+  launcher=$!
+  exec 4>feed
+  head -c 100000 /dev/zero >&4
+  within 15 job_runs
+  id=$(job_id)
+  kill_launcher
+  exec 4>&-
+  within 15 settled "$id"
+  is "$(field "$id" verdict) $(field "$id" cause) $(field "$id" exit_code)" 'unknown input_cut 0'
+  nothing_left 5
+}
+
 @test "fed by -i to the end, then killed: the command's own end counts" {
   echo some input >feed
   "$RUN_ONCE" run --result "$RESULT" --from image/$IMAGE -i --on-disconnect keep -- probe count line counted sleep 2 exit 4 <feed >"$OUT" 2>"$ERR" 3>&- &
