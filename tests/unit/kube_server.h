@@ -97,6 +97,7 @@ static inline void kube_server_run(struct kube_server *s) {
       continue;
     }
     prctl(PR_SET_PDEATHSIG, SIGKILL);
+    close(s->fd);
     if (s->tls) {
       p.ssl = SSL_new(ctx);
       SSL_set_fd(p.ssl, p.fd);
