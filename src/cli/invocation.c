@@ -81,6 +81,17 @@ static int layer_source(struct invocation *inv, const struct options *o, struct 
   return compose_settings(&inv->settings, err);
 }
 
+/* A pod's template alone is enough where there are pods. */
+static int check_template(const struct invocation *inv, struct error *err) {
+  const struct settings *s = &inv->settings;
+  if (s->source.kind != SOURCE_NONE || s->image || !strcmp(inv->kind, "kubernetes")) return 0;
+  return error_set(
+      err, ERR_USAGE,
+      "no release given: kubernetes.template %s is read on Kubernetes only; add runtime: kubernetes, or "
+      "from: or image:",
+      s->kube.template_file);
+}
+
 int invocation_build(struct invocation *inv, struct cli *c, struct error *err) {
   memset(inv, 0, sizeof *inv);
   inv->kind = "docker";
@@ -92,7 +103,8 @@ int invocation_build(struct invocation *inv, struct cli *c, struct error *err) {
   if (overlay_settings(&inv->settings, &c->opts, &inv->notes, err) < 0) return -1;
   if (request_build(&inv->request, &inv->settings, &c->opts, inv->task, err) < 0) return -1;
   choose_detach_keys(inv, &c->opts);
-  return invocation_target(&c->opts, inv->release, &inv->kind, &inv->endpoint, err);
+  if (invocation_target(&c->opts, inv->release, &inv->kind, &inv->endpoint, err) < 0) return -1;
+  return check_template(inv, err);
 }
 
 void invocation_done(struct invocation *inv) {

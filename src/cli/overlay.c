@@ -91,7 +91,7 @@ static int set_source(struct settings *s, const struct options *o, struct strv *
   replace(&s->image_of, option_text(o, OPT_IMAGE_OF));
   replace(&s->platform, option_text(o, OPT_PLATFORM));
   replace(&s->app, option_text(o, OPT_APP));
-  if (s->source.kind == SOURCE_NONE && !s->image) return no_release(notes, err);
+  if (s->source.kind == SOURCE_NONE && !s->image && !s->kube.template_file) return no_release(notes, err);
   return 0;
 }
 

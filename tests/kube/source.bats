@@ -57,7 +57,7 @@ refused() { # CAUSE [TEXT]
   k set env deployment/web REVISION=2 >/dev/null
   k patch deployment web --type=merge -p '{"spec":{"template":{"spec":{"containers":[{"name":"web","image":"'"$IMAGE"'-never","imagePullPolicy":"Never"}]}}}}' >/dev/null
   within 20 eval '(($(k get replicasets -l app=web -o name | wc -l) >= 2))'
-  k patch deployment web --type=json -p '[{"op":"replace","path":"/spec/template/spec/containers/0/image","value":"'"$IMAGE"'"},{"op":"add","path":"/spec/template/spec/containers/0/args","value":["probe","trap","TERM","0","forever"]},{"op":"add","path":"/spec/minReadySeconds","value":600}]' >/dev/null
+  k patch deployment web --type=json -p '[{"op":"replace","path":"/spec/template/spec/containers/0/image","value":"'"$IMAGE"'"},{"op":"add","path":"/spec/template/spec/containers/0/args","value":["probe","trap","TERM","0","forever"]},{"op":"add","path":"/spec/minReadySeconds","value":300}]' >/dev/null
   within 30 eval '(($(k get pods -l app=web -o json | jq "[.items[] | select(.status.phase == \"Running\") | .metadata.labels[\"pod-template-hash\"]] | unique | length") == 2))'
   job --from deployment/web -- probe line never
   refused rollout
