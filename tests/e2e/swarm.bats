@@ -7,6 +7,7 @@ setup_file() {
   "$PROJECT/scripts/install-packages" endpoints >&2
   engine_up
   export DOCKER_HOST=unix://$RUN_ONCE_TEST_ENGINE/docker.sock
+  docker volume ls -q | sort >"$BATS_FILE_TMPDIR/volumes"
   docker swarm init --advertise-addr 127.0.0.1 >&2
   docker network create -d overlay --attachable front >&2
   docker network create -d overlay --attachable back >&2
@@ -30,7 +31,8 @@ teardown_file() {
   docker swarm leave --force >&2 || :
   # Its tasks' containers end behind it.
   within 20 no_tasks
-  docker volume rm data >&2 || :
+  # With the anonymous volumes of tasks, which the agent leaves there.
+  comm -13 "$BATS_FILE_TMPDIR/volumes" <(docker volume ls -q | sort) | xargs -r docker volume rm >&2 || :
   docker network rm docker_gwbridge >&2 || :
   if [[ -s $BATS_FILE_TMPDIR/registry ]]; then kill "$(<"$BATS_FILE_TMPDIR/registry")" 2>/dev/null || :; fi
 }

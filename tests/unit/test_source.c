@@ -133,6 +133,9 @@ static void image_of_chooses(void **state) {
   assert_non_null(strstr(c.err.text, "--image-of 01 failed: it fits 2 replicas of compose/shop/web: "));
   assert_null(c.id);
   choice_done(&c);
+  choose(&c, "compose/shop/web", "0", ROWS(rollout));
+  assert_non_null(strstr(c.err.text, "--image-of 0 failed: no replica of compose/shop/web is called that"));
+  choice_done(&c);
   choose(&c, "compose/shop/web", "nine", ROWS(rollout));
   assert_int_equal(c.err.kind, ERR_CONFIG);
   assert_non_null(strstr(c.err.text,

@@ -100,7 +100,7 @@ static int several_projects(const struct replicas *all, const struct settings *s
   return rc;
 }
 
-/* By container number, by name, or by the beginning of the id. */
+/* By container number, by name, or by the beginning of the id; one letter is a number that is not there. */
 static int choose_named(const struct replicas *all, const struct settings *s, const struct replica **ret,
                         struct error *err) {
   const char *want = s->image_of + (*s->image_of == '/');
@@ -111,7 +111,7 @@ static int choose_named(const struct replicas *all, const struct settings *s, co
       const struct replica *r = &all->v[i];
       bool hit = how == 0   ? r->number && !strcmp(r->number, want)
                  : how == 1 ? !strcmp(r->name, want)
-                            : *want && !strncmp(r->id, want, strlen(want));
+                            : want[0] && want[1] && !strncmp(r->id, want, strlen(want));
       if (!hit) continue;
       found = r;
       hits++;
