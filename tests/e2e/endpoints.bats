@@ -64,6 +64,51 @@ teardown_file() {
   nothing_left
 }
 
+@test "TLS: the engine's name is announced (SNI), an address is not" {
+  cat >sni.py <<'EOF'
+# Its certificate is right for who announces the name localhost, and of another name for everybody else; then to the engine.
+import socket, ssl, sys, threading
+pki, target, port, log = sys.argv[1:5]
+def context(name):
+    c = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    c.load_cert_chain(f'{pki}/{name}.pem', f'{pki}/{name}.key')
+    return c
+right, wrong = context('server'), context('wrongname')
+def announced(s, name, _):
+    print(name, file=open(log, 'a'))
+    if name == 'localhost': s.context = right
+wrong.sni_callback = announced
+def pump(a, b):
+    try:
+        while data := a.recv(65536): b.sendall(data)
+    except OSError: pass
+    for s in a, b:
+        try: s.shutdown(socket.SHUT_RDWR)
+        except OSError: pass
+def serve(near):
+    try: near = wrong.wrap_socket(near, server_side=True)
+    except OSError: return
+    far = socket.socket(socket.AF_UNIX)
+    far.connect(target)
+    threading.Thread(target=pump, args=(near, far), daemon=True).start()
+    pump(far, near)
+server = socket.create_server(('127.0.0.1', int(port)))
+while True: threading.Thread(target=serve, args=(server.accept()[0],), daemon=True).start()
+EOF
+  port=$(free_port)
+  python3 sni.py "$TLS" "${HOST#unix://}" "$port" "$WORK/announced" 3>&- 2>/dev/null &
+  helpers+=($!)
+  within 10 listens "$port"
+  : >"$WORK/announced"
+  with_tls client job -H "tcp://localhost:$port" -- echo named
+  status_is 0
+  out_is $'named\n'
+  is "$(sort -u "$WORK/announced")" localhost
+  : >"$WORK/announced"
+  with_tls client unreachable 'SSL: no alternative certificate subject name matches' -H "tcp://127.0.0.1:$port"
+  is "$(sort -u "$WORK/announced")" None
+}
+
 @test "certificates that are bad: one line each" {
   local here='cannot reach the engine at tcp://127.0.0.1'
   way=(-H "tcp://127.0.0.1:$TLS_PORT")
