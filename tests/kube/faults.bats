@@ -1,6 +1,6 @@
 # What happens to a job when the cluster around it breaks: the truth or "unknown", never twice, nothing left.
-load lib
 load ../e2e/life
+load lib # its words go over those
 
 begun() { says begun; }
 ready_again() { kubectl get --raw /readyz >/dev/null 2>&1; }

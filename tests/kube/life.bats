@@ -1,6 +1,6 @@
 # Deadlines, signals, callers that go away, and what an operator does meanwhile.
-load lib
 load ../e2e/life
+load lib # its words go over those
 
 settled() { recorded "$1" && [[ -z $(k get jobs,pods -l "run-once/id=$1" -o name) ]]; }
 

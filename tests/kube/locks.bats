@@ -1,6 +1,6 @@
 # Locks and once-keys on a cluster: by what the API server makes atomic.
-load lib
 load ../e2e/life
+load lib # its words go over those
 
 later() { # a later caller, with a result file of its own
   RESULT=$BATS_TEST_TMPDIR/later.json

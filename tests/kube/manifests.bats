@@ -1,6 +1,6 @@
 # manifests/: each is accepted by the server, and does what it says, in the cluster, with run-once in an image.
-load lib
 load ../e2e/life
+load lib # its words go over those
 
 # The program with the libraries it needs, as an image on the cluster's node (a release build needs none).
 program_image() {
