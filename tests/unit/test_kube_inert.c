@@ -126,6 +126,11 @@ static void claims_in_use(void **state) {
       0);
   assert_int_equal(
       judge(&k, CLAIM("shop-data", "ReadWriteMany"), "[" USER("a", "shop-data", "Running", ON("n1")) "]"), 0);
+  assert_int_equal(judge(&k,
+                         "[{\"metadata\":{\"name\":\"shop-data\"},\"spec\":{\"accessModes\":["
+                         "\"ReadWriteOnce\",\"ReadWriteMany\"]}}]",
+                         "[" USER("a", "shop-data", "Running", ON("n1")) "]"),
+                   0);
   assert_true(json_equal(before, json_at(k.copy.spec, "affinity"))); /* none of them pins */
   json_decref(before);
   assert_int_equal(
