@@ -8,6 +8,7 @@
 #include "cli/invocation.h"
 #include "data/json.h"
 #include "net/choose.h"
+#include "net/proxy.h"
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -150,6 +151,8 @@ static void check_engine(struct report *r, const struct options *o, const struct
     return;
   }
   fact(r, "endpoint", "%s (%s)", ep.text, ep.why ? ep.why : "?");
+  CLEANUP_FREE char *proxy = proxy_named(&ep);
+  if (proxy) fact(r, "proxy", "%s, unless NO_PROXY has that host", proxy);
   if (engine_open(&e, kind, &ep, &err) < 0) {
     finding(r, "engine", err.text,
             err.kind == ERR_PERMISSION ? "become a member of the socket's group, or root"

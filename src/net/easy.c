@@ -37,7 +37,7 @@ static char *url_of(const struct endpoint *ep, const char *path) {
                  ep->server_name, ep->port, base, path);
 }
 
-static bool is_loopback(const char *host) {
+bool easy_is_loopback(const char *host) {
   return !strcmp(host, "localhost") || !strncmp(host, "127.", 4) || !strcmp(host, "::1");
 }
 
@@ -98,7 +98,7 @@ CURL *easy_new(const struct endpoint *ep, const char *path, char *text) {
   if (ep->proxy) {
     curl_easy_setopt(e, CURLOPT_PROXY, ep->proxy);
     curl_easy_setopt(e, CURLOPT_NOPROXY, ""); /* said for this endpoint: NO_PROXY has no word in it */
-  } else if (is_loopback(ep->host))
+  } else if (easy_is_loopback(ep->host))
     curl_easy_setopt(e, CURLOPT_NOPROXY, "*");
   else
     proxy_from_environment(e, ep);

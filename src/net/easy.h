@@ -14,6 +14,8 @@ CURL *easy_new(const struct endpoint *ep, const char *path, char *text);
  * curl_slist_free_all().
  */
 struct curl_slist *easy_connect_to(const struct endpoint *ep);
+/* Such a host is never asked for of a proxy that only the environment names. */
+bool easy_is_loopback(const char *host);
 /* "Host:" as sent to this endpoint; for free(). */
 char *easy_authority(const struct endpoint *ep);
 

@@ -1,5 +1,6 @@
 #include "net/proxy.h"
 #include "base/alloc.h"
+#include "net/easy.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -82,18 +83,36 @@ static char *words_for(const struct endpoint *ep, const struct proxy *p, CURL *e
   return NULL;
 }
 
+/* False: no proxy comes into it. */
+static bool find(const struct endpoint *ep, struct proxy *ret) {
+  *ret = (struct proxy){.name = "proxy-url", .url = ep->proxy};
+  if (ep->scheme != ENDPOINT_TCP) return false;
+  if (!ret->url && !easy_is_loopback(ep->host)) ret->url = from_environment(ep, &ret->name);
+  if (ret->url) take_apart(ret);
+  return ret->url != NULL;
+}
+
+static void done(struct proxy *p) {
+  free(p->at);
+  free(p->host);
+}
+
+char *proxy_named(const struct endpoint *ep) {
+  struct proxy p;
+  if (!find(ep, &p)) return NULL;
+  char *named = xprintf("%s (%s)", p.at ? p.at : "not an address", p.name);
+  done(&p);
+  return named;
+}
+
 int proxy_fault(const struct endpoint *ep, const char *what, CURL *easy, CURLcode rc, const char *text,
                 struct error *err) {
-  struct proxy p = {.name = "proxy-url", .url = ep->proxy};
-  if (ep->scheme != ENDPOINT_TCP) return 0;
-  if (!p.url) p.url = from_environment(ep, &p.name);
-  if (!p.url) return 0;
-  take_apart(&p);
+  struct proxy p;
+  if (!find(ep, &p)) return 0;
   CLEANUP_FREE char *words = words_for(ep, &p, easy, rc, text);
   if (words)
     error_set(err, ERR_UNREACHABLE, "cannot reach the %s at %s: the proxy %s%s%s%s: %s", what, ep->text,
               p.at ? p.at : "", p.at ? " (" : "of ", p.name, p.at ? ")" : "", words);
-  free(p.at);
-  free(p.host);
+  done(&p);
   return words ? -1 : 0;
 }

@@ -66,6 +66,11 @@ refused() { # TEXT [URL-SCHEME]
   for v in engine.test .test '*' 'x,engine.test'; do NO_PROXY=$v unreachable "$direct" "${way[@]}"; done
   no_proxy=other.test job "${way[@]}" -- true
   status_is 0
+  unset RUN_ONCE_TEST_TOOLS RUN_ONCE_TEST_ENGINE # variables that no option has are a finding
+  HTTP_PROXY=http://me:hunter2@$proxy once doctor "${way[@]}"
+  status_is 0
+  out_has "proxy        $proxy (HTTP_PROXY), unless NO_PROXY has that host"
+  ! grep -q hunter2 "$OUT" || return 1
   REQUEST_METHOD=GET unreachable "$direct" "${way[@]}" # a CGI's client could have said it
   relay_port "UNIX-CONNECT:${HOST#unix://}"
   HTTP_PROXY=http://127.0.0.1:1 job -H "tcp://127.0.0.1:$port" -- true
