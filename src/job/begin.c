@@ -48,7 +48,6 @@ int job_prepare(struct job *j, struct error *err) {
 
 int job_pull(struct job *j, struct error *err) {
   bool absent = !j->prepared.image_id;
-  if (!j->rt->ops->pull) return 0;
   if (absent && j->req->pull == PULL_NEVER)
     return error_set(
         err, ERR_IMAGE,

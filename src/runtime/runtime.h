@@ -197,7 +197,6 @@ struct runtime_ops {
   int64_t (*clock_ns)(struct runtime *rt); /* the engine's clock by its last answer's Date; 0: unknown */
   /* Looks only; changes nothing, pulls nothing. */
   int (*prepare)(struct runtime *rt, const struct settings *s, struct prepared *ret, struct error *err);
-  /* NULL: whoever runs the job fetches its image. */
   int (*pull)(struct runtime *rt, const struct settings *s, const char *image, const struct pull_progress *pp,
               struct error *err);
   /* Sent once. 409 on the name: ERR_CONFLICT. After create the networks are joined and late files copied; if

@@ -83,7 +83,6 @@ static void kube_free(struct runtime *rt) {
   free(k);
 }
 
-/* No pull: nodes fetch images themselves. */
 static const struct runtime_ops kube_ops = {
     .kind = "kubernetes",
     .free = kube_free,
@@ -91,20 +90,22 @@ static const struct runtime_ops kube_ops = {
     .info = kube_info,
     .clock_ns = kube_clock,
     .prepare = kube_prepare,
+    .pull = kube_pull,
+    .manifest = kube_manifest,
     .create = kube_create,
     .complete = kube_complete,
     .find = kube_find,
-    .attach = kube_attach,
     .watch = kube_watch_job,
+    .attach = kube_attach,
     .wait_begin = kube_wait_begin,
+    .logs = kube_logs,
+    .resize = kube_resize,
     .start = kube_start,
     .state = kube_state,
     .signal = kube_signal,
     .stop = kube_stop,
-    .resize = kube_resize,
     .rename = kube_rename,
     .remove = kube_remove,
-    .logs = kube_logs,
     .jobs = kube_jobs,
     .by_name = kube_by_name,
     .claim = kube_claim,
