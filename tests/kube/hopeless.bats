@@ -25,12 +25,17 @@ ends() { # STATUS CAUSE TEXT
   nothing_left
 }
 
+# Of a workload none of whose pods runs the newest template is the release.
+asleep() {
+  workload "$1" && k scale "$1" --replicas=0 >/dev/null && within 30 eval '[[ -z $(k get pods -l app=web -o name) ]]'
+}
+
 @test "a missing Secret, ConfigMap and key: named" {
-  workload deployment/web
+  asleep deployment/web
   k create configmap there --from-literal=a=b >/dev/null
   local change
   for change in 'secretRef: {name: "gone-secret"}|gone-secret' 'configMapRef: {name: "gone-map"}|gone-map'; do
-    k get deployment web -o json | jq ".spec.template.spec.containers[0].envFrom = [{${change%|*}}] | .spec.paused = true" | k apply -f - >/dev/null 2>&1
+    k get deployment web -o json | jq ".spec.template.spec.containers[0].envFrom = [{${change%|*}}]" | k apply -f - >/dev/null 2>&1
     in_seconds 30 job --from deployment/web -- probe line never
     ends 125 missing_reference "${change#*|}"
   done
@@ -41,8 +46,8 @@ ends() { # STATUS CAUSE TEXT
 }
 
 @test "a volume's Secret that is not there: named" {
-  workload deployment/web
-  k get deployment web -o json | jq '.spec.template.spec.volumes = [{name: "v", secret: {secretName: "gone-volume"}}] | .spec.paused = true
+  asleep deployment/web
+  k get deployment web -o json | jq '.spec.template.spec.volumes = [{name: "v", secret: {secretName: "gone-volume"}}]
     | .spec.template.spec.containers[0].volumeMounts = [{name: "v", mountPath: "/v"}]' | k apply -f - >/dev/null 2>&1
   in_seconds 40 job --from deployment/web -- probe line never
   ends 125 missing_reference gone-volume
@@ -73,15 +78,15 @@ ends() { # STATUS CAUSE TEXT
 }
 
 @test "a node selector that no node has" {
-  workload deployment/web
-  k get deployment web -o json | jq '.spec.template.spec.nodeSelector = {planet: "mars"} | .spec.paused = true' | k apply -f - >/dev/null 2>&1
+  asleep deployment/web
+  k get deployment web -o json | jq '.spec.template.spec.nodeSelector = {planet: "mars"}' | k apply -f - >/dev/null 2>&1
   in_seconds 60 job --from deployment/web -- probe line never
   ends 125 unschedulable 'node'
 }
 
 @test "the start's own deadline: 124, never started" {
-  workload deployment/web
-  k get deployment web -o json | jq '.spec.template.spec.nodeSelector = {planet: "mars"} | .spec.paused = true' | k apply -f - >/dev/null 2>&1
+  asleep deployment/web
+  k get deployment web -o json | jq '.spec.template.spec.nodeSelector = {planet: "mars"}' | k apply -f - >/dev/null 2>&1
   in_seconds 15 job --start-timeout 2 --from deployment/web -- probe line never
   status_is 124
   is "$(result verdict) $(result cause)" 'not_started deadline_start'
