@@ -68,6 +68,7 @@ int kube_prepare(struct runtime *rt, const struct settings *s, struct prepared *
   struct prepared made = {0};
   struct strv notes;
   strv_init(&notes);
+  k->streams_apart = s->kube.streams_apart;
   int rc = kube_source_find(k, s, &src, &notes, err);
   if (rc == 0) rc = build(k, s, &src, &notes, &made, err);
   if (rc == 0) {
