@@ -99,8 +99,8 @@ workload() {
     deployment | replicaset | daemonset | statefulset)
       jq -n --arg n "$name" --argjson t "$template" --arg k "$kind" '{apiVersion: "apps/v1",
         kind: {deployment: "Deployment", replicaset: "ReplicaSet", daemonset: "DaemonSet", statefulset: "StatefulSet"}[$k], metadata: {name: $n},
-        spec: ({replicas: 1, selector: {matchLabels: {app: $n}}, template: $t} + if $k == "statefulset" then {serviceName: $n} else {} end)
-          | if $k == "daemonset" then del(.spec.replicas, .replicas) else . end}' ;;
+        spec: ({replicas: 1, selector: {matchLabels: {app: $n}}, template: $t} + (if $k == "statefulset" then {serviceName: $n} else {} end))}
+          | if $k == "daemonset" then del(.spec.replicas) else . end' ;;
     job) jq -n --arg n "$name" --argjson t "$template" '{apiVersion: "batch/v1", kind: "Job", metadata: {name: $n}, spec: {template: $t}}
       | .spec.template.spec.restartPolicy = "Never"' ;;
     cronjob)
@@ -149,6 +149,15 @@ in_seconds() {
 said_nothing() {
   grep -v '^run-once: the log of this cluster does not tell stderr from stdout' "$ERR" >"$ERR.own" || return 0
   echo "it said something of its own:"
+  show
+  return 1
+}
+# The line about the one log stands before whatever else is said.
+one_complaint() {
+  local own
+  own=$(grep -v '^run-once: the log of this cluster does not tell' "$ERR") || :
+  [[ $own != *$'\n'* && $own == 'run-once: '*': '* && $own == *"${1-}"* ]] && return
+  echo "not one line 'run-once: WHAT: WHY' with '${1-}':"
   show
   return 1
 }
