@@ -267,7 +267,8 @@ forgotten_volume() { docker volume create --label run-once.id="$1" --label run-o
   if on_podman; then skip 'its API takes no labels for a mount'; fi
   make_image declares:1 'RUN mkdir -p /state && echo from image >/state/f && chown -R 7:8 /state && chmod 750 /state' 'VOLUME /state'
   source_container app -v /scratch --mount type=volume,target=/more,volume-label=whose=app --
-  start_job --from container/app --image declares:1 -v /given --lock q -- sh -c 'cat /state/f; stat -c %u:%g:%a /state; sleep 1'
+  start_job --from container/app --image declares:1 -v /given --lock q -- \
+    sh -c 'cat /state/f; stat -c %u:%g:%a /state; until [ -e /given/go ]; do sleep 0.1; done'
   id=$(job_id)
   for at in /state /scratch /more /given; do
     v=$(docker inspect -f "{{range .Mounts}}{{if eq .Destination \"$at\"}}{{.Name}}{{end}}{{end}}" "$(job_container)")
@@ -275,6 +276,7 @@ forgotten_volume() { docker volume create --label run-once.id="$1" --label run-o
     is "$(docker volume inspect "$v" | jq -r '.[0].Labels | [.["run-once.id"], .["run-once.lock"], .["run-once.host"], .whose] | join(" ")')" \
       "$id q $(hostname) " "labels of $at"
   done
+  docker exec "$(job_container)" touch /given/go
   end_job
   status_is 0
   out_is $'from image\n7:8:750\n'

@@ -291,7 +291,7 @@ job2() { # a later caller, with a result file of its own
   for i in 1 2 3; do "$RUN_ONCE" run --result r$i.json --once "$k" --from image/$IMAGE -- probe line mine >o$i 2>e$i </dev/null 3>&- & done
   wait
   is "$(field "$id" verdict) $(outcomes_of "$id")" 'not_started 1'
-  is "$(cat o?)" $'mine\nmine\nmine'
+  is "$(cat o?)" $'mine\nmine\nmine' || { cat e? r?.json; false; }
   is "$(jq -s 'map(select(.replayed | not)) | length' r?.json)" 1
   only_records_left
   chain_holds

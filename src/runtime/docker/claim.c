@@ -167,10 +167,21 @@ static int find_folder(struct docker *d, const char *key_hash, char **ret, struc
   return 0;
 }
 
+/* Its folder was there when it was asked for: freed since, and perhaps taken anew already. Docker's words,
+ * and Podman's. */
+static bool folder_gone(const struct error *err) {
+  return strstr(err->text, "bind source path does not exist") ||
+         strstr(err->text, "no such file or directory");
+}
+
 /* A fault on the way to a record that was freed meanwhile is that it is missing. */
 static void freed_meanwhile(struct docker *d, const char *key_hash, struct error *err) {
   struct error none = ERROR_INIT;
   json_t *labels = NULL;
+  if (err && folder_gone(err)) {
+    err->kind = ERR_MISSING;
+    return;
+  }
   if (docker_claim_read(&d->base, key_hash, &labels, &none) == 0)
     json_decref(labels);
   else if (none.kind == ERR_MISSING && err)
