@@ -137,7 +137,7 @@ promises() {
   is "$(result runtime.kind)" docker || return
   echo "input arrives whole, its end as well, and output goes on after it"
   head -c 1048576 /dev/urandom >"$WORK/in"
-  job "$@" -i -- sh -c 'sha256sum; sleep 0.2; echo after' <"$WORK/in"
+  job "$@" --timeout 60s -i -- sh -c 'sha256sum; sleep 0.2; echo after' <"$WORK/in" # without its end it would wait for ever
   status_is 0 && verdict_is succeeded exit && out_is "$(sha256sum <"$WORK/in")"$'\nafter\n' || return
   echo "4 MiB come back whole"
   job "$@" -- sh -c 'head -c 4194304 /dev/zero'
