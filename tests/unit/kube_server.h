@@ -20,6 +20,9 @@ struct shared {
   char log[256][1024]; /* heads of the requests, as they came */
 };
 typedef struct reply reply_fn(const char *request, struct shared *shared);
+struct peer;
+/* For answers that are no text (a connection that is taken over): true, and it is closed behind it. */
+typedef bool raw_fn(struct peer *p, const char *request, struct shared *shared);
 
 struct kube_server {
   char dir[32], cert[64], key[64]; /* a certificate for localhost and 127.0.0.1, its own authority */
@@ -27,6 +30,7 @@ struct kube_server {
   pid_t pid;
   bool tls, wants_certificate;
   reply_fn *reply;
+  raw_fn *raw; /* asked first; NULL: none */
   struct shared *shared;
 };
 struct peer {
@@ -67,6 +71,7 @@ static inline void kube_serve(struct kube_server *s, struct peer *p) {
   while (peer_request(p, request, sizeof request)) {
     int i = __sync_fetch_and_add(&s->shared->requests, 1);
     if (i < 256) memcpy(s->shared->log[i], request, strnlen(request, sizeof s->shared->log[0] - 1));
+    if (s->raw && s->raw(p, request, s->shared)) return;
     struct reply r = s->reply(request, s->shared);
     if (r.text && !peer_write(p, r.text, r.n ? r.n : strlen(r.text))) return;
     if (r.then == REPLY_HOLD) pause();

@@ -125,6 +125,7 @@ static void on_bytes(void *data, int channel, const char *p, size_t n) {
 static void on_room(void *data) {
   struct kube_stream *s = data;
   kube_stream_enter(s);
+  if (s->end_asked && kube_socket_end_input(s->socket) == 0) s->end_arrived = true;
   if (s->h->on_writable) s->h->on_writable(s->data);
   kube_stream_leave(s);
 }

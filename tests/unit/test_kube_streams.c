@@ -1,0 +1,563 @@
+/* A job's streams against an API server with a log and an attached connection of its own. */
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "data/json.h"
+#include "descriptors.h"
+#include "kube_server.h"
+#include "runtime/kube/socket.h"
+#include "runtime/kube/stream.h"
+#include "runtime/kube/websocket.h"
+#include "runtime/registry.h"
+
+enum { ENDED, CUT, ROTATE, INPUT, INPUT_END, LOGS, RESIZES, OPENED }; /* shared.n */
+
+static struct {
+  const char *const *out, *const *err; /* lines with their times; err NULL: none */
+  const char *early;                   /* TTY: what the connection brings at once */
+  int v;                               /* 4 or 5; 0: not a WebSocket; 403: refused; -1: dies */
+  int minor;
+} scene;
+
+/* The API server */
+
+static void chunk(struct peer *p, const char *text, size_t n) {
+  char head[32];
+  if (!n) return;
+  peer_write(p, head, (size_t)snprintf(head, sizeof head, "%zx\r\n", n));
+  peer_write(p, text, n);
+  peer_write(p, "\r\n", 2);
+}
+
+static bool later(const char *line, const char *since) {
+  return !*since || clock_parse_rfc3339(since) <= clock_parse_rfc3339(line);
+}
+
+/* The lines as they would be answered, from line `first` on. */
+static void render(const char *const *lines, size_t first, const char *request, struct buf *to) {
+  char since[CURSOR_TIME_MAX] = "", time[CURSOR_TIME_MAX];
+  const char *at = strstr(request, "sinceTime=");
+  unsigned limit = 0;
+  if (at) sscanf(at, "sinceTime=%20[0-9TZ:-]", since);
+  for (size_t i = first; lines && lines[i]; i++) {
+    snprintf(time, sizeof time, "%.*s", (int)strcspn(lines[i], " "), lines[i]);
+    if (later(time, since)) buf_puts(to, lines[i]);
+  }
+  if ((at = strstr(request, "limitBytes=")) && sscanf(at, "limitBytes=%u", &limit) == 1 && to->len > limit)
+    to->len = limit;
+}
+
+static bool log_request(struct peer *p, const char *request, struct shared *s) {
+  static const char head[] = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+  bool follow = strstr(request, "follow=true");
+  struct buf text;
+  buf_init(&text, 4u << 20);
+  __sync_fetch_and_add(&s->n[LOGS], 1);
+  render(strstr(request, "stream=Stderr") ? scene.err : scene.out, (size_t)s->n[ROTATE], request, &text);
+  if (scene.err && !strstr(request, "stream=")) render(scene.err, 0, request, &text);
+  peer_write(p, head, sizeof head - 1);
+  int cut = follow ? s->n[CUT] : 0;
+  if (cut && (size_t)cut <= text.len) {
+    s->n[CUT] = 0;
+    chunk(p, text.data, (size_t)cut);
+    buf_done(&text);
+    return true;
+  }
+  chunk(p, text.data, text.len);
+  while (follow && !s->n[ENDED]) nap_ms(5);
+  peer_write(p, "0\r\n\r\n", 5);
+  buf_done(&text);
+  return true;
+}
+
+static void frame(struct peer *p, int opcode, const char *text, size_t n) {
+  char head[2] = {(char)(0x80 | opcode), (char)n};
+  peer_write(p, head, 2);
+  peer_write(p, text, n);
+}
+
+static bool read_all(struct peer *p, void *to, size_t n) {
+  for (size_t at = 0; at < n;) {
+    ssize_t k = peer_read(p, (char *)to + at, n - at);
+    if (k <= 0) return false;
+    at += (size_t)k;
+  }
+  return true;
+}
+
+/* One frame of the client; -1: gone. */
+static int client_frame(struct peer *p, unsigned char *text, size_t *ret_n) {
+  unsigned char head[4], mask[4];
+  if (!read_all(p, head, 2)) return -1;
+  size_t n = head[1] & 0x7f;
+  if (!(head[1] & 0x80) || n == 127) return -1; /* not masked, or longer than 32 KiB */
+  if (n == 126) {
+    if (!read_all(p, head + 2, 2)) return -1;
+    n = (size_t)head[2] << 8 | head[3];
+  }
+  if (!read_all(p, mask, 4) || !read_all(p, text, n)) return -1;
+  for (size_t i = 0; i < n; i++) text[i] ^= mask[i & 3];
+  *ret_n = n;
+  return head[0] & 0x0f;
+}
+
+static void finish(struct peer *p, struct shared *s, int v) {
+  static const char status[] = "\3{\"kind\":\"Status\",\"status\":\"Success\"}";
+  s->n[INPUT_END] = 1;
+  if (v == 5) frame(p, WEBSOCKET_BINARY, status, sizeof status - 1);
+  frame(p, WEBSOCKET_CLOSE, "\x03\xe8", 2);
+}
+
+static void talk(struct peer *p, struct shared *s) {
+  static unsigned char text[65536];
+  size_t n;
+  for (int opcode; (opcode = client_frame(p, text, &n)) >= 0;) {
+    if (opcode == WEBSOCKET_CLOSE) {
+      if (scene.v == 4) finish(p, s, 4);
+      return;
+    }
+    if (opcode == WEBSOCKET_PING) frame(p, WEBSOCKET_PONG, (char *)text, n);
+    if (opcode != WEBSOCKET_BINARY || !n) continue;
+    if (text[0] == CHANNEL_INPUT) __sync_fetch_and_add(&s->n[INPUT], (int)n - 1);
+    if (text[0] == CHANNEL_RESIZE) {
+      int i = __sync_fetch_and_add(&s->n[RESIZES], 1);
+      if (i < 8) memcpy((char *)s->seen + i * 64, text + 1, n - 1);
+    }
+    if (text[0] == 255 && n == 2 && text[1] == CHANNEL_INPUT) {
+      finish(p, s, 5);
+      return;
+    }
+    if (scene.v == -1) return; /* dies in the middle */
+    if (scene.early && n > 1 && text[0] == CHANNEL_INPUT) {
+      frame(p, WEBSOCKET_BINARY, "\1typed\r\n", 8);
+      s->n[ENDED] = 1;
+      finish(p, s, 5);
+      return;
+    }
+  }
+}
+
+static bool attach_request(struct peer *p, const char *request, struct shared *s) {
+  char key[64] = "", head[512];
+  const char *at = strstr(request, "Sec-WebSocket-Key: ");
+  s->n[OPENED]++;
+  if (scene.v == 403) {
+    static const char no[] = "HTTP/1.1 403 Forbidden\r\nContent-Length: "
+                             "44\r\n\r\n{\"message\":\"pods/attach: not for such as you\"}";
+    peer_write(p, no, sizeof no - 1);
+    return true;
+  }
+  if (!at || sscanf(at, "Sec-WebSocket-Key: %63s", key) != 1) return true;
+  CLEANUP_FREE char *accept = websocket_accept(key);
+  int n = snprintf(head, sizeof head,
+                   "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                   "Sec-WebSocket-Accept: %s\r\nSec-WebSocket-Protocol: v%d.channel.k8s.io\r\n\r\n",
+                   scene.v ? accept : "x", scene.v == 4 ? 4 : 5);
+  peer_write(p, head, (size_t)n);
+  frame(p, WEBSOCKET_BINARY, strstr(request, "stdout=true") ? "\1" : "\3", 1);
+  if (scene.early) frame(p, WEBSOCKET_BINARY, scene.early, strlen(scene.early));
+  talk(p, s);
+  return true;
+}
+
+static bool raw(struct peer *p, const char *request, struct shared *s) {
+  const char *end = strstr(request, " HTTP/1.1");
+  const char *log = strstr(request, "/log?"), *attach = strstr(request, "/attach?");
+  if (log && log < end) return log_request(p, request, s);
+  if (attach && attach < end) return attach_request(p, request, s);
+  return false;
+}
+
+static const char *pod(bool ended, int version) {
+  static char text[2048];
+  snprintf(
+      text, sizeof text,
+      "{\"metadata\":{\"name\":\"pod-1\",\"uid\":\"u-1\",\"resourceVersion\":\"%d\",\"creationTimestamp\":"
+      "\"2026-11-29T15:04:00Z\",\"labels\":{\"run-once/id\":\"job1\"},\"annotations\":{\"run-once/"
+      "container\":"
+      "\"web\"}},\"spec\":{\"containers\":[{\"name\":\"web\"}]},\"status\":{\"phase\":\"Running\","
+      "\"containerStatuses\":[{\"name\":\"web\",\"state\":{\"%s\":{%s\"startedAt\":\"2026-11-29T15:04:01Z\"%"
+      "s}}}]}}",
+      version, ended ? "terminated" : "running", ended ? "\"exitCode\":0," : "",
+      ended ? ",\"finishedAt\":\"2026-11-29T15:04:09Z\"" : "");
+  return text;
+}
+
+static struct reply reply(const char *request, struct shared *s) {
+  static char all[8192];
+  char body[4096];
+  if (strstr(request, "watch=1")) {
+    while (!s->n[ENDED]) nap_ms(5);
+    snprintf(all, sizeof all,
+             "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n{\"type\":\"MODIFIED\",\"object\":%s}\n",
+             pod(true, 2));
+    return (struct reply){.text = all, .then = REPLY_HOLD};
+  }
+  snprintf(body, sizeof body,
+           "{\"kind\":\"PodList\",\"metadata\":{\"resourceVersion\":\"1\"},\"items\":[%s]}",
+           pod(s->n[ENDED], 1));
+  snprintf(all, sizeof all, "HTTP/1.1 200 OK\r\nContent-Length: %zu\r\n\r\n%s", strlen(body), body);
+  return (struct reply){.text = all};
+}
+
+/* The client */
+
+struct world {
+  struct kube_server s;
+  struct loop *loop;
+  struct kube *k;
+  struct stream *stream;
+  struct buf got[3];
+  int ends, writable;
+  struct error err;
+  bool bad, free_in_output, free_in_end;
+};
+
+static void on_output(void *data, int fd, const char *p, size_t n) {
+  struct world *w = data;
+  buf_append(&w->got[fd], p, n);
+  if (w->free_in_output) stream_free(TAKE(w->stream));
+}
+static void on_end(void *data, const struct error *err) {
+  struct world *w = data;
+  w->ends++;
+  w->bad = err != NULL;
+  if (err) w->err = *err;
+  if (w->free_in_end) stream_free(TAKE(w->stream));
+}
+static void on_writable(void *data) {
+  ((struct world *)data)->writable++;
+}
+static const struct stream_handlers handlers = {on_output, on_end, on_writable};
+
+static void open_world(struct world *w) {
+  struct endpoint ep;
+  struct error err = ERROR_INIT;
+  char uri[64];
+  memset(w, 0, sizeof *w);
+  for (int i = 0; i < 3; i++) buf_init(&w->got[i], 1 << 20);
+  w->s.reply = reply;
+  w->s.raw = raw;
+  kube_server_start(&w->s);
+  w->loop = loop_new();
+  snprintf(uri, sizeof uri, "tcp://127.0.0.1:%d", w->s.port);
+  assert_int_equal(endpoint_parse(uri, "test", &ep, &err), 0);
+  ep.context = json_pack("{s:s}", "namespace", "shop");
+  struct runtime *rt;
+  if (kubernetes_open(w->loop, &ep, &rt, &err)) fail_msg("%s", err.text);
+  endpoint_done(&ep);
+  w->k = (struct kube *)rt;
+  w->k->minor = scene.minor ? scene.minor : 20;
+}
+
+static void close_world(struct world *w) {
+  stream_free(w->stream);
+  w->k->base.ops->free(&w->k->base);
+  loop_free(w->loop);
+  kube_server_stop(&w->s);
+  for (int i = 0; i < 3; i++) buf_done(&w->got[i]);
+  memset(&scene, 0, sizeof scene);
+}
+
+#define ID "run-once-job1/u-secret/job1"
+
+static void attach(struct world *w, bool tty, bool input) {
+  struct error err = ERROR_INIT;
+  w->ends = w->writable = 0;
+  w->bad = false;
+  if (kube_attach(&w->k->base, ID, tty, input, &handlers, w, &w->stream, &err)) fail_msg("%s", err.text);
+  assert_int_equal(w->ends + w->writable, 0);
+}
+
+/* Turns the loop until the value is there. */
+#define UNTIL(w, condition)                                                                                  \
+  do {                                                                                                       \
+    int64_t until_ = clock_ms() + 15000;                                                                     \
+    while (!(condition) && clock_ms() < until_) loop_step((w)->loop, 20);                                    \
+    if (!(condition)) fail_msg("not in 15 s: %s", #condition);                                               \
+  } while (0)
+
+static const char *text_of(struct buf *b) {
+  return b->len ? b->data : "";
+}
+
+static const char *const lines[] = {"2026-11-29T15:04:05.1Z one\n", "2026-11-29T15:04:05.1Z two\n",
+                                    "2026-11-29T15:04:07Z \n", "2026-11-29T15:04:07.5Z the end", NULL};
+static const char *const errors[] = {"2026-11-29T15:04:06Z oops\n", NULL};
+#define WHOLE "one\ntwo\n\nthe end"
+
+static void followed_to_the_end(void **state) {
+  struct world w;
+  (void)state;
+  scene.out = lines;
+  open_world(&w);
+  attach(&w, false, false);
+  UNTIL(&w, w.got[1].len == strlen(WHOLE));
+  for (int i = 0; i < 5; i++) loop_step(w.loop, 20);
+  assert_int_equal(w.ends, 0); /* it runs */
+  w.s.shared->n[ENDED] = 1;
+  UNTIL(&w, w.ends);
+  assert_false(w.bad);
+  assert_string_equal(text_of(&w.got[1]), WHOLE);
+  assert_null(stream_gap(w.stream));
+  assert_int_equal(w.s.shared->n[LOGS], 2); /* followed, and read once more behind the end */
+  assert_true(w.k->info.streams_merged);
+  assert_int_equal(stream_fd(w.stream), -1);
+  close_world(&w);
+}
+
+static void ended_before_anybody_looked(void **state) {
+  struct world w;
+  (void)state;
+  scene.out = lines;
+  open_world(&w);
+  w.s.shared->n[ENDED] = 1;
+  attach(&w, false, false);
+  UNTIL(&w, w.ends);
+  assert_false(w.bad);
+  assert_string_equal(text_of(&w.got[1]), WHOLE);
+  assert_int_equal(w.s.shared->n[LOGS], 1);
+  close_world(&w);
+}
+
+static void cut_at_any_byte(void **state) {
+  (void)state;
+  for (int cut = 1; cut < 105; cut += 9) {
+    struct world w;
+    scene.out = lines;
+    open_world(&w);
+    w.s.shared->n[CUT] = cut;
+    attach(&w, false, false);
+    UNTIL(&w, w.got[1].len >= strlen(WHOLE));
+    w.s.shared->n[ENDED] = 1;
+    UNTIL(&w, w.ends);
+    assert_false(w.bad);
+    assert_string_equal(text_of(&w.got[1]), WHOLE);
+    assert_null(stream_gap(w.stream));
+    close_world(&w);
+  }
+}
+
+static void attached_again_it_goes_on(void **state) {
+  struct world w;
+  (void)state;
+  scene.out = lines;
+  open_world(&w);
+  attach(&w, false, false);
+  UNTIL(&w, w.got[1].len >= 8);
+  stream_free(TAKE(w.stream));
+  attach(&w, false, false);
+  w.s.shared->n[ENDED] = 1;
+  UNTIL(&w, w.ends);
+  assert_string_equal(text_of(&w.got[1]), WHOLE);
+  close_world(&w);
+}
+
+static void rotated_meanwhile_is_told(void **state) {
+  struct world w;
+  (void)state;
+  scene.out = lines;
+  open_world(&w);
+  attach(&w, false, false);
+  UNTIL(&w, w.got[1].len == strlen(WHOLE));
+  w.s.shared->n[ROTATE] = 2;
+  w.s.shared->n[ENDED] = 1;
+  UNTIL(&w, w.ends);
+  assert_false(w.bad);
+  assert_string_equal(text_of(&w.got[1]), WHOLE); /* what was read is not told twice */
+  assert_string_equal(stream_gap(w.stream), "the log of its container was rotated while it was read");
+  close_world(&w);
+}
+
+static void both_streams_where_the_log_tells_them_apart(void **state) {
+  struct world w;
+  (void)state;
+  scene.out = lines;
+  scene.err = errors;
+  scene.minor = 34;
+  open_world(&w);
+  attach(&w, false, false);
+  UNTIL(&w, w.got[1].len == strlen(WHOLE) && w.got[2].len);
+  w.s.shared->n[ENDED] = 1;
+  UNTIL(&w, w.ends);
+  assert_string_equal(text_of(&w.got[1]), WHOLE);
+  assert_string_equal(text_of(&w.got[2]), "oops\n");
+  assert_false(w.k->info.streams_merged);
+  close_world(&w);
+}
+
+static void logs_since_and_once(void **state) {
+  struct world w;
+  struct error err = ERROR_INIT;
+  (void)state;
+  scene.out = lines;
+  open_world(&w);
+  int64_t since = clock_parse_rfc3339("2026-11-29T15:04:07Z");
+  assert_int_equal(kube_logs(&w.k->base, ID, false, false, since, &handlers, &w, &w.stream, &err), 0);
+  UNTIL(&w, w.ends);
+  assert_false(w.bad);
+  assert_string_equal(text_of(&w.got[1]), "\nthe end");
+  close_world(&w);
+}
+
+/* Input: sent whole, and its end is certain only once the server says so. */
+static void input_arrives(void **state) {
+  static char input[300000];
+  (void)state;
+  for (int v = 4; v <= 5; v++) {
+    struct world w;
+    scene.out = lines;
+    scene.v = v;
+    open_world(&w);
+    attach(&w, false, true);
+    assert_int_equal(stream_send(w.stream, input, 10), 0); /* not yet */
+    UNTIL(&w, w.writable);
+    for (size_t at = 0; at < sizeof input;) {
+      long k = stream_send(w.stream, input + at, sizeof input - at);
+      assert_true(k >= 0 && k <= 32768);
+      at += (size_t)k;
+      if (!k) loop_step(w.loop, 20);
+    }
+    assert_int_equal(w.s.shared->n[INPUT_END], 0);
+    assert_int_equal(stream_end_input(w.stream), 1);
+    UNTIL(&w, stream_end_input(w.stream) == 0);
+    assert_int_equal(w.s.shared->n[INPUT], sizeof input);
+    assert_int_equal(w.s.shared->n[INPUT_END], 1);
+    w.s.shared->n[ENDED] = 1;
+    UNTIL(&w, w.ends);
+    assert_false(w.bad);
+    assert_string_equal(text_of(&w.got[1]), WHOLE);
+    close_world(&w);
+  }
+}
+
+static void input_that_is_cut_is_lost(void **state) {
+  struct world w;
+  (void)state;
+  scene.out = lines;
+  scene.v = -1;
+  open_world(&w);
+  attach(&w, false, true);
+  UNTIL(&w, w.writable);
+  assert_int_equal(stream_send(w.stream, "some", 4), 4);
+  UNTIL(&w, w.ends);
+  assert_true(w.bad);
+  assert_int_equal(w.err.kind, ERR_LOST);
+  assert_string_equal(w.err.text, "the attached connection ended without a word");
+  assert_int_equal(stream_send(w.stream, "some", 4), -1);
+  stream_free(TAKE(w.stream));
+  attach(&w, false, true); /* stdinOnce: no second connection */
+  w.s.shared->n[ENDED] = 1;
+  UNTIL(&w, w.ends);
+  assert_false(w.bad);
+  assert_int_equal(w.s.shared->n[OPENED], 1);
+  assert_string_equal(text_of(&w.got[1]), WHOLE);
+  close_world(&w);
+}
+
+static void a_command_that_ends_first_takes_no_input(void **state) {
+  struct world w;
+  (void)state;
+  scene.out = lines;
+  scene.v = 5;
+  open_world(&w);
+  w.s.shared->n[ENDED] = 1;
+  attach(&w, false, true);
+  UNTIL(&w, w.ends);
+  assert_false(w.bad);
+  assert_int_equal(stream_send(w.stream, "some", 4), -1);
+  assert_int_equal(stream_end_input(w.stream), 0); /* of nothing, nothing is missing */
+  assert_int_equal(w.s.shared->n[OPENED], 0);
+  close_world(&w);
+}
+
+static void refused_in_the_servers_words(void **state) {
+  struct world w;
+  (void)state;
+  scene.out = lines;
+  scene.v = 403;
+  open_world(&w);
+  attach(&w, false, true);
+  UNTIL(&w, w.ends);
+  assert_true(w.bad);
+  assert_int_equal(w.err.kind, ERR_LOST);
+  assert_string_equal(w.err.text, "pods/attach: not for such as you");
+  close_world(&w);
+}
+
+/* What a terminal's command wrote before is in the log; what came by the connection, too, comes once. */
+static void a_terminal(void **state) {
+  static const char *const screen[] = {"2026-11-29T15:04:05Z welcome\r\n", "2026-11-29T15:04:05Z $ ", NULL};
+  struct world w;
+  struct error err = ERROR_INIT;
+  (void)state;
+  scene.out = screen;
+  scene.v = 5;
+  scene.early = "\1$ ";
+  open_world(&w);
+  assert_int_equal(kube_resize(&w.k->base, ID, 24, 80, &err), 0);
+  attach(&w, true, true);
+  UNTIL(&w, w.got[1].len == strlen("welcome\r\n$ "));
+  UNTIL(&w, w.s.shared->n[RESIZES] == 2);
+  assert_string_equal((char *)w.s.shared->seen, "{\"Width\":81,\"Height\":25}");
+  assert_string_equal((char *)w.s.shared->seen + 64, "{\"Width\":80,\"Height\":24}");
+  assert_int_equal(kube_resize(&w.k->base, ID, 50, 132, &err), 0);
+  UNTIL(&w, w.s.shared->n[RESIZES] == 3);
+  assert_int_equal(stream_end_input(w.stream), 0); /* an end would take the terminal away */
+  assert_int_equal(stream_send(w.stream, "x", 1), 1);
+  UNTIL(&w, w.ends);
+  assert_false(w.bad);
+  assert_string_equal(text_of(&w.got[1]), "welcome\r\n$ typed\r\n");
+  close_world(&w);
+}
+
+static void freed_in_its_own_handlers(void **state) {
+  (void)state;
+  for (int i = 0; i < 2; i++) {
+    struct world w;
+    scene.out = lines;
+    open_world(&w);
+    w.free_in_output = i == 0;
+    w.free_in_end = i == 1;
+    attach(&w, false, false);
+    w.s.shared->n[ENDED] = 1;
+    UNTIL(&w, !w.stream);
+    for (int n = 0; n < 5; n++) loop_step(w.loop, 10);
+    close_world(&w);
+  }
+}
+
+static void paused_nothing_comes(void **state) {
+  struct world w;
+  (void)state;
+  scene.out = lines;
+  open_world(&w);
+  attach(&w, false, false);
+  stream_pause(w.stream, true);
+  for (int n = 0; n < 10; n++) loop_step(w.loop, 20);
+  assert_int_equal(w.got[1].len, 0);
+  stream_pause(w.stream, false);
+  w.s.shared->n[ENDED] = 1;
+  UNTIL(&w, w.ends);
+  assert_string_equal(text_of(&w.got[1]), WHOLE);
+  close_world(&w);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(followed_to_the_end),
+      cmocka_unit_test(ended_before_anybody_looked),
+      cmocka_unit_test(cut_at_any_byte),
+      cmocka_unit_test(attached_again_it_goes_on),
+      cmocka_unit_test(rotated_meanwhile_is_told),
+      cmocka_unit_test(both_streams_where_the_log_tells_them_apart),
+      cmocka_unit_test(logs_since_and_once),
+      cmocka_unit_test(input_arrives),
+      cmocka_unit_test(input_that_is_cut_is_lost),
+      cmocka_unit_test(a_command_that_ends_first_takes_no_input),
+      cmocka_unit_test(refused_in_the_servers_words),
+      cmocka_unit_test(a_terminal),
+      cmocka_unit_test(freed_in_its_own_handlers),
+      cmocka_unit_test(paused_nothing_comes),
+  };
+  return RUN_TESTS(tests);
+}
