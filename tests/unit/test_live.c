@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -39,6 +40,32 @@ static void held_until_both_are_gone(void **state) {
   assert_true(fd >= 0);
   live_drop(id, fd);
   assert_false(live_held(id));
+}
+
+static bool is_ours(void *data, const char *job_id, int64_t age_s) {
+  ++*(int *)data;
+  return !strcmp(job_id, id) && age_s < 60;
+}
+
+/* A mark that was left proves that its holders are dead; a live one, and none, prove nothing. */
+static void the_dead_are_told(void **state) {
+  int looked = 0;
+  (void)state;
+  assert_false(live_died(id));
+  int fd = live_hold(id);
+  assert_false(live_died(id));
+  assert_false(live_dead(is_ours, &looked));
+  close(fd); /* killed */
+  assert_true(live_died(id));
+  assert_false(live_held(id)); /* who looks leaves it */
+  assert_true(live_dead(is_ours, &looked));
+  fd = live_hold(id);
+  live_forget(id); /* of the living it is not taken */
+  assert_true(live_held(id));
+  close(fd);
+  live_forget(id);
+  assert_false(live_died(id));
+  assert_false(live_dead(is_ours, &looked));
 }
 
 static void look_on(void) {
@@ -76,7 +103,7 @@ static void never_two(void **state) {
   }
   assert_int_equal(*most, 0);
   assert_true(*times > 100);
-  live_held(id);
+  live_forget(id);
   munmap((void *)shared, 4 * sizeof *shared);
 }
 
@@ -93,11 +120,12 @@ static void lookers_do_not_hold(void **state) {
   }
   kill(looker, SIGKILL);
   waitpid(looker, NULL, 0);
-  live_held(id);
+  live_forget(id);
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(held_until_both_are_gone), cmocka_unit_test(never_two),
+  const struct CMUnitTest tests[] = {cmocka_unit_test(held_until_both_are_gone),
+                                     cmocka_unit_test(the_dead_are_told), cmocka_unit_test(never_two),
                                      cmocka_unit_test(lookers_do_not_hold)};
   return cmocka_run_group_tests(tests, fresh, NULL);
 }
