@@ -141,29 +141,41 @@ static void check_config(struct report *r) {
   }
 }
 
-static void check_engine(struct report *r, const struct options *o, const struct release *release) {
+/* What a kind of runtime is called, and what to do when it is not to be had. */
+struct runtime_words {
+  const char *noun, *no_endpoint, *no_permission, *no_contact;
+};
+static const struct runtime_words engine_words = {
+    "engine", "start an engine, or name one by --host, --context or DOCKER_HOST",
+    "become a member of the socket's group, or root",
+    "is the engine running there? name another by --host or --context"};
+static const struct runtime_words cluster_words = {
+    "cluster", "correct the kubeconfig, or name another by --kubeconfig, --context or KUBECONFIG",
+    "log in to the cluster again, or ask for the permission",
+    "can it be reached from here? name another by --kubeconfig or --context"};
+
+static void check_runtime(struct report *r, const struct options *o, const struct release *release,
+                          const struct runtime_words *w) {
   struct endpoint ep = {0};
   struct engine e = {0};
   struct error err = ERROR_INIT;
   const char *kind;
   if (invocation_target(o, release, &kind, &ep, &err) < 0) {
-    finding(r, "endpoint", err.text, "start an engine, or name one by --host, --context or DOCKER_HOST");
+    finding(r, "endpoint", err.text, w->no_endpoint);
     return;
   }
   fact(r, "endpoint", "%s (%s)", ep.text, ep.why ? ep.why : "?");
   CLEANUP_FREE char *proxy = proxy_named(&ep);
   if (proxy) fact(r, "proxy", "%s, unless NO_PROXY has that host", proxy);
   if (engine_open(&e, kind, &ep, &err) < 0) {
-    finding(r, "engine", err.text,
-            err.kind == ERR_PERMISSION ? "become a member of the socket's group, or root"
-                                       : "is the engine running there? name another by --host or --context");
+    finding(r, w->noun, err.text, err.kind == ERR_PERMISSION ? w->no_permission : w->no_contact);
   } else {
     const struct runtime_info *info = e.rt->ops->info(e.rt);
-    fact(r, "engine", "%s %s, API %s", info->kind, info->version, info->api);
+    fact(r, w->noun, "%s %s, API %s", info->kind, info->version, info->api);
     struct strv facts = {0}, findings = {0};
-    if (e.rt->ops->examine(e.rt, &facts, &findings, &err) < 0) finding(r, "engine", err.text, NULL);
-    for (size_t i = 0; i < facts.n; i++) fact(r, "engine", "%s", facts.v[i]);
-    for (size_t i = 0; i < findings.n; i++) finding(r, "engine", findings.v[i], NULL);
+    if (e.rt->ops->examine(e.rt, &facts, &findings, &err) < 0) finding(r, w->noun, err.text, NULL);
+    for (size_t i = 0; i < facts.n; i++) fact(r, w->noun, "%s", facts.v[i]);
+    for (size_t i = 0; i < findings.n; i++) finding(r, w->noun, findings.v[i], NULL);
     strv_done(&facts);
     strv_done(&findings);
   }
@@ -176,8 +188,9 @@ int cmd_doctor(struct cli *c) {
   buf_init(&r.out, LIMIT_CONFIG_JSON);
   check_variables(&r);
   struct release *release = check_release(&r, &c->opts);
-  check_config(&r);
-  check_engine(&r, &c->opts, release);
+  bool cluster = !strcmp(invocation_runtime(&c->opts, release), "kubernetes");
+  if (!cluster) check_config(&r); /* Docker's */
+  check_runtime(&r, &c->opts, release, cluster ? &cluster_words : &engine_words);
   check_history(&r, &c->opts);
   release_free(release);
   if (r.findings)

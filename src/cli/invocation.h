@@ -21,6 +21,8 @@ struct invocation {
  * `task` or from plan's --task. */
 int invocation_build(struct invocation *inv, struct cli *c, struct error *err);
 void invocation_done(struct invocation *inv);
+/* "docker", "podman" or "kubernetes": what was asked for, else what the source says. */
+const char *invocation_runtime(const struct options *opts, const struct release *release);
 /* Runtime kind and endpoint, by the contract's section 7; also for jobs and doctor. release may be NULL. */
 int invocation_target(const struct options *opts, const struct release *release, const char **ret_kind,
                       struct endpoint *ret, struct error *err);

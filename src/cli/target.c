@@ -20,8 +20,7 @@ static bool is_workload(const char *from) {
   return is;
 }
 
-/* What was asked for, else what the source says. */
-static const char *choose_kind(const struct options *o, const struct release *r) {
+const char *invocation_runtime(const struct options *o, const struct release *r) {
   const char *kind = option_text(o, OPT_RUNTIME);
   if (!kind && r) kind = r->runtime;
   if (!kind) kind = is_workload(source_text(o, r)) ? "kubernetes" : "docker";
@@ -76,7 +75,7 @@ static int docker(const struct options *o, const struct release *r, bool podman,
 
 int invocation_target(const struct options *opts, const struct release *release, const char **ret_kind,
                       struct endpoint *ret, struct error *err) {
-  const char *kind = choose_kind(opts, release);
+  const char *kind = invocation_runtime(opts, release);
   int rc = !strcmp(kind, "kubernetes") ? kubernetes(opts, release, ret, err)
                                        : docker(opts, release, !strcmp(kind, "podman"), ret, err);
   if (!rc) *ret_kind = kind;
