@@ -75,21 +75,21 @@ static struct identity identity_of(const struct invocation *inv, const struct pr
                            .stop_ms = r->stop_grace};
 }
 
-/* What create sends, and start: of a runtime with manifests an array of objects, whose names hold the id, and
- * so must be one. */
+/* What create sends, and start: of a runtime with manifests an array of objects. */
+static json_t *body_of(struct runtime *rt, const struct prepared *p, const struct identity *who) {
+  if (rt->ops->manifest) return rt->ops->manifest(rt, p, who);
+  if (rt->ops->body) return rt->ops->body(rt, p, who);
+  json_t *body = json_deep_copy(p->request);
+  json_object_update(json_object_in(body, "Labels"), who->labels);
+  return body;
+}
+
 static json_t *request_of(struct runtime *rt, const struct invocation *inv, const struct prepared *p) {
-  json_t *labels, *body;
+  json_t *labels;
   char name[128];
-  const struct runtime_ops *ops = rt->ops;
-  struct identity who = identity_of(inv, p, ops->manifest ? "example" : "<id>", &labels, name, sizeof name);
-  if (ops->manifest) {
-    body = ops->manifest(rt, p, &who);
-  } else if (ops->body) {
-    body = ops->body(rt, p, &who);
-  } else {
-    body = json_deep_copy(p->request);
-    json_object_update(json_object_in(body, "Labels"), labels);
-  }
+  const char *id = rt->ops->manifest ? "example" : "<id>"; /* objects' names hold it, and must be some */
+  struct identity who = identity_of(inv, p, id, &labels, name, sizeof name);
+  json_t *body = body_of(rt, p, &who);
   json_decref(labels);
   return body;
 }
