@@ -261,7 +261,12 @@ planned() { jq -r "$1" "$OUT"; }
 }
 
 @test "a source of another kind says what this runtime has" {
-  for source in deployment/web pod/x service/web file:compose.yaml#web; do
+  for source in deployment/web pod/x; do # of a cluster: here there is none
+    plan_of "$source"
+    status_is 125
+    one_complaint kubeconfig
+  done
+  for source in service/web file:compose.yaml#web; do
     plan_of "$source"
     status_is 125
     one_complaint "$source"
