@@ -22,7 +22,7 @@ ends() { # STATUS CAUSE TEXT
 @test "a name that is no image" {
   in_seconds 20 job --from 'image/NOT AN IMAGE' -- probe line never
   status_is 125
-  nothing_left
+  nothing_left 20
 }
 
 # Of a workload none of whose pods runs the newest template is the release.
