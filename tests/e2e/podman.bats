@@ -3,6 +3,7 @@
 load lib
 
 setup_file() {
+  ((EUID == 0)) || skip 'namespaces of its own need root'
   "$PROJECT/scripts/install-packages" podman >&2
   export RUN_ONCE_TEST_ENGINE RUN_ONCE_TEST_KIND=podman ENGINE REAL_RUN_ONCE=$RUN_ONCE
   ENGINE=$(mktemp -d /tmp/run-once-podman.XXXXXX)
