@@ -133,10 +133,10 @@ settled() { recorded "$1" && [[ -z $(k get jobs,pods -l "run-once/id=$1" -o name
 }
 
 @test "launcher and guardian killed: the job's own deadline ends it" {
-  start_job --timeout 4 --stop-grace 1 -- probe line begun trap TERM 0 forever
+  start_job --timeout 4 --start-timeout 20 --stop-grace 1 -- probe line begun trap TERM 0 forever # both count together
   id=$(job_id)
   kill_both
-  within 60 eval '! pod_runs'
+  within 90 eval '! pod_runs'
   once jobs prune --now
   within 30 recorded "$id"
   is "$(field "$id" verdict) $(field "$id" cause)" 'killed deadline_run'

@@ -97,9 +97,11 @@ static json_t *find_pod(json_t *list, const char *job_id) {
   json_array_foreach(list, i, o) {
     struct container_state s;
     const char *id = job_id_of(o), *at = json_str(o, "metadata.creationTimestamp");
-    if (!id || strcmp(id, job_id) || !at) continue;
+    if (!id || strcmp(id, job_id)) continue;
+    if (!at) at = "";
     (void)kube_status(o, kube_container(o), &s);
-    const char *best = found ? json_str(found, "metadata.creationTimestamp") : NULL;
+    const char *best = found ? json_str(found, "metadata.creationTimestamp") : "";
+    if (!best) best = "";
     bool better = !found || (s.ever_started && !found_began) ||
                   (s.ever_started == found_began && (strcmp(at, best) < 0) == s.ever_started);
     if (!better) continue;
@@ -116,8 +118,8 @@ static void state_without_pod(const struct lists *l, const char *job_id, struct 
   bool ticket = kube_has_ticket(secret, job_id);
   bool fence = json_object_get(json_at(job, "metadata.labels"), KUBE_LABEL_FENCE) != NULL;
   s->exit_code = -1;
-  snprintf(s->created_at, sizeof s->created_at, "%s",
-           json_str(secret ? secret : job, "metadata.creationTimestamp"));
+  const char *at = json_str(secret ? secret : job, "metadata.creationTimestamp");
+  snprintf(s->created_at, sizeof s->created_at, "%s", at ? at : "");
   if (ticket && !over) {
     s->status = job && !fence ? STATE_RUNNING : STATE_CREATED;
     return;

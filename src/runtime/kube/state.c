@@ -155,8 +155,8 @@ static void take_ticket(struct kube *k, const struct kube_id *id, const struct k
   struct kube_life *l = kube_life_of(k, id->job);
   struct kube_pods *p;
   struct error none = ERROR_INIT;
-  if (v->stage != VIEW_RUNNING || kube_pods_fresh(k, id->job, &p, &none) < 0) return;
-  if ((l && l->ticket_out) || kube_pods_ticket_out(p)) return;
+  if (v->stage != VIEW_RUNNING || (l && l->ticket_out)) return;
+  if (kube_pods_fresh(k, id->job, &p, &none) < 0 || kube_pods_ticket_out(p)) return;
   if (kube_take_ticket(k, id, v->job_uid, &none) < 0) {
     trace(TRACE_RUNTIME, "the ticket stays: %s", none.text);
     return;
