@@ -133,9 +133,14 @@ static int spool(struct job *j) {
   }
 }
 
+/* A pod that is being deleted takes its log along: there is nothing that could be kept. */
+static bool vanishes(const struct container_state *s) {
+  return s->end == END_DELETED || s->end == END_STOPPED || s->end == END_GONE;
+}
+
 static void conclude(struct job *j) {
   j->left = false;
-  if (j->ev.state_read && spool(j)) j->keep_anyway = true;
+  if (j->ev.state_read && spool(j) && !vanishes(&j->ev.state)) j->keep_anyway = true;
   job_conclude(j);
 }
 
