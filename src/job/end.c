@@ -158,7 +158,9 @@ static bool finish_container(struct job *j) {
 static void tell(struct job *j) {
   struct outcome *o = j->o;
   if (o->gap >= 0) {
-    if (o->gap)
+    if (j->gap_why && !o->gap)
+      job_say(j, "the output is not whole, or may not be: %s", j->gap_why);
+    else if (o->gap)
       job_say(j, "output has a gap: %lld bytes are missing", (long long)o->gap);
     else
       job_say(j, "output was joined after a cut, but not exactly: some of it may be missing or repeated");

@@ -59,6 +59,7 @@ struct job {
   int64_t input_done_at;   /* clock_ms(): the end of the input was sent */
   int64_t input_done_seen; /* bytes of output by then: more of them came over the same connection behind it */
   bool merged_said;        /* that stderr comes on stdout */
+  const char *gap_why;     /* output.gap as the stream told it; NULL: it did not */
   bool closed_early;       /* output ended before the command did, see run.c */
   bool input_lost;         /* input was cut: the command is stopped when contact is there */
   enum join {

@@ -15,7 +15,7 @@ static void on_output(void *data, int fd, const char *p, size_t n) {
 static void note_gap(struct job *j, const char *why) {
   if (j->o->gap >= 0) return;
   j->o->gap = 0;
-  job_say(j, "output may be missing: %s", why);
+  j->gap_why = why;
 }
 
 static void on_end(void *data, const struct error *err) {

@@ -4,11 +4,13 @@
 #include "base/trace.h"
 #include "data/json.h"
 #include "runtime/kube/life.h"
+#include "runtime/kube/said.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define MINOR_SPLIT 34 /* PodLogsQuerySplitStreams is on */
+#define MINOR_V5 30    /* the end of the input can be said apart from the end of the connection */
 #define MINOR_WHOLE                                                                                          \
   30 /* no kubelet so old beside it that it writes times in the middle of lines (before 1.27) */
 
@@ -72,9 +74,23 @@ void kube_stream_out(struct kube_stream *s, int fd, const char *p, size_t n) {
 
 /* The log */
 
+/* Docker's json-file writes U+FFFD for every byte that is no UTF-8. CRI's logs keep the bytes. */
+static void look_for_replaced(struct kube_stream *s, const char *p, size_t n) {
+  static const char mark[] = "\xef\xbf\xbd";
+  if (!s->text_log || s->gap) return;
+  for (const char *end = p + n; p < end; p++) {
+    if (!s->replacement && !(p = memchr(p, mark[0], (size_t)(end - p)))) return;
+    s->replacement = *p == mark[s->replacement] ? s->replacement + 1 : *p == mark[0];
+    if (s->replacement < sizeof mark - 1) continue;
+    s->gap = "its node's Docker keeps the log as text: bytes that are no UTF-8 were replaced in it";
+    return;
+  }
+}
+
 static void on_bytes(void *data, int fd, const char *p, size_t n) {
   struct kube_stream *s = data;
   kube_stream_enter(s);
+  look_for_replaced(s, p, n);
   kube_stream_out(s, fd, p, n);
   kube_stream_leave(s);
 }
@@ -125,6 +141,8 @@ static void begin(struct kube_stream *s, const json_t *pod) {
   const char *name = kube_container(pod);
   s->begun = true;
   s->container = xstrdup(name ? name : "");
+  const char *id = json_str(kube_container_status(pod, name), "containerID");
+  s->text_log = id && !strncmp(id, "docker://", 9);
   trace(TRACE_RUNTIME, "stream: container %s %s", s->container, s->ended ? "has ended" : "runs");
   if (s->way == WAY_LOG || (s->ended && !s->mem->early_done)) kube_stream_log(s, !s->ended);
   if (s->way == WAY_ATTACHED || s->input) kube_attach_begin(s);
@@ -243,7 +261,8 @@ int kube_attach(struct runtime *rt, const char *id, bool tty, bool input, const 
   struct kube_stream *s = stream_new(k, tty, h, data);
   s->mem = kube_streams(k, parts.job);
   s->cursors = s->mem->cursors;
-  s->way = tty || (k->streams_apart && !kube_logs_split(k)) ? WAY_ATTACHED : WAY_LOG;
+  bool apart = k->streams_apart && !kube_logs_split(k) && (!input || k->minor >= MINOR_V5);
+  s->way = tty || apart ? WAY_ATTACHED : WAY_LOG;
   s->input = input && !s->mem->input_over;
   k->info.streams_merged = s->way == WAY_LOG && !kube_logs_split(k);
   if (tty) s->mem->terminal = s;

@@ -45,6 +45,8 @@ struct kube_stream {
   struct kube_log *logs[2];
   int logs_open;
   const char *gap;
+  bool text_log;        /* the container's runtime keeps its log as text: Docker's json-file */
+  unsigned replacement; /* bytes of U+FFFD that have come in a row */
   bool paused;
   /* the socket: attach.c */
   struct kube_socket *socket;
