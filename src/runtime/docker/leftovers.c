@@ -15,8 +15,9 @@
 #define CLAIM "run-once.once."
 /* Dangling: no container, running or not, refers to it. */
 #define OF_JOBS "{\"label\":[\"run-once.id\"],\"dangling\":[\"true\"]}"
-#define CLOCKS_DIFFER_NS INT64_C(1000000000) /* an HTTP date has whole seconds, of which we take the middle  \
-                                              */
+#define CLOCKS_DIFFER_NS                                                                                     \
+  INT64_C(1000000000) /* an HTTP date has whole seconds, of which we take the middle                         \
+                       */
 
 /* A volume that somebody named is never taken for one of ours, whatever its labels say. */
 static bool read_volume(const json_t *v, struct leftover *ret) {
