@@ -613,6 +613,7 @@ static void signals(void **state) {
   assert_int_equal(w->ops->signal(&w->k->base, ID, SIGUSR1, &err), -1);
   assert_string_equal(err.text, "sending signal 10 failed: a cluster takes no signals");
   assert_int_equal(w->ops->signal(&w->k->base, ID, SIGTERM, &err), 0);
+  assert_int_equal(count(w, "PATCH", JOB, "\"parallelism\":0"), 1); /* no second pod */
   assert_int_equal(count(w, "DELETE", PODS "/p-1 ", "\"uid\":\"1\""), 1);
   assert_int_equal(count(w, "DELETE", PODS, "gracePeriodSeconds"), 0); /* the pod's own */
   assert_int_equal(w->ops->signal(&w->k->base, ID, SIGKILL, &err), 0);

@@ -5,6 +5,8 @@
 
 /* The entry of status.containerStatuses; borrowed, NULL: none yet. */
 const json_t *kube_container_status(const json_t *pod, const char *container);
+/* Of the Job it belongs to; NULL: none. */
+const char *kube_controller_uid(const json_t *pod);
 /* Deletion was asked for. */
 bool kube_deletion(const json_t *pod);
 /* 126, 127 by a container runtime's words about a command that could not be executed; 0: they say nothing of

@@ -15,16 +15,6 @@ static void note_job(struct kube_view *v, const char *uid) {
   snprintf(v->job_uid, sizeof v->job_uid, "%s", uid ? uid : "");
 }
 
-static const char *controller_uid(const json_t *pod) {
-  size_t i;
-  json_t *o;
-  json_array_foreach(json_at(pod, "metadata.ownerReferences"), i, o) {
-    const char *kind = json_str(o, "kind");
-    if (kind && !strcmp(kind, "Job")) return json_str(o, "uid");
-  }
-  return NULL;
-}
-
 static void gone(struct kube_view *v, enum state_end end, bool began) {
   v->stage = VIEW_ENDED;
   v->state.status = STATE_DEAD;
@@ -126,7 +116,7 @@ int kube_look(struct kube *k, const struct kube_id *id, struct kube_view *ret, s
   enum kube_phase phase = pod ? kube_status(pod, kube_container(pod), &v.state) : KUBE_WAITING;
   bool is_gone = kube_pods_gone(p), began = kube_pods_began(p);
   int rc = 0;
-  if (pod) note_job(&v, controller_uid(pod));
+  if (pod) note_job(&v, kube_controller_uid(pod));
   bool none = !pod || (is_gone && !began && phase != KUBE_ENDED);
   if (none && kube_pods_revoked(p)) {
     gone(&v, END_DELETED, false);

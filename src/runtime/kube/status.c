@@ -245,3 +245,13 @@ char *kube_waiting_words(const json_t *pod, const char *container) {
   }
   return xstrdup("creating");
 }
+
+const char *kube_controller_uid(const json_t *pod) {
+  size_t i;
+  json_t *o;
+  json_array_foreach(json_at(pod, "metadata.ownerReferences"), i, o) {
+    const char *kind = json_str(o, "kind");
+    if (kind && !strcmp(kind, "Job")) return json_str(o, "uid");
+  }
+  return NULL;
+}

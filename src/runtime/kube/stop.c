@@ -3,8 +3,10 @@
  * that removes the pod from the server and leaves the command running where nobody sees it. */
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "base/trace.h"
 #include "data/json.h"
 #include "runtime/kube/life.h"
+#include "runtime/kube/said.h"
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -45,6 +47,20 @@ static int stop_pending(struct kube *k, const struct kube_id *id, struct error *
   return kube_drop_job(k, id->job, view.job_uid, err);
 }
 
+/* The Job shall have no pod any more: else its controller makes a second one, which waits for its ticket in
+ * vain, and in the way of whoever clears away. Then the pod goes, with a grace that is ours. */
+static int end_pod(struct kube *k, const struct kube_id *id, const json_t *pod, int64_t grace_s,
+                   struct error *err) {
+  char name[64];
+  kube_job_name(id->job, name);
+  CLEANUP_FREE char *path = kube_path(k, "batch/v1", "jobs", name, NULL);
+  CLEANUP_JSON json_t *body = json_pack("{s:{s:i}}", "spec", "parallelism", 0);
+  struct kube_request req = {.method = "PATCH", .path = path, .body = body};
+  struct error none = ERROR_INIT;
+  if (kube_json(k, &req, "stopping the Job failed", NULL, &none) < 0) trace(TRACE_RUNTIME, "%s", none.text);
+  return kube_drop_pod(k, pod, grace_s, err);
+}
+
 int kube_signal(struct runtime *rt, const char *text, int signo, struct error *err) {
   struct kube *k = (struct kube *)rt;
   CLEANUP_JSON json_t *pod = NULL;
@@ -61,7 +77,7 @@ int kube_signal(struct runtime *rt, const char *text, int signo, struct error *e
   bool waits = no_pod || kube_status(pod, kube_container(pod), NULL) == KUBE_WAITING;
   if (signo == NOTICE) return notice(k, &id, err);
   if (waits) return stop_pending(k, &id, err);
-  return kube_drop_pod(k, pod, stops ? -1 : KILL_GRACE_S, err);
+  return end_pod(k, &id, pod, stops ? -1 : KILL_GRACE_S, err);
 }
 
 static void on_change(void *data) {
@@ -104,7 +120,7 @@ int kube_stop(struct runtime *rt, const char *text, int64_t grace_ms, struct err
   enum kube_phase phase = no_pod ? KUBE_WAITING : kube_status(pod, kube_container(pod), NULL);
   if (phase == KUBE_ENDED) return 0;
   if (phase == KUBE_WAITING ? stop_pending(k, &id, err) < 0
-                            : kube_drop_pod(k, pod, grace_s > 0 ? grace_s : KILL_GRACE_S, err) < 0)
+                            : end_pod(k, &id, pod, grace_s > 0 ? grace_s : KILL_GRACE_S, err) < 0)
     return -1;
   return await_end(k, &id, grace_ms + CONFIRM_MS, err);
 }
