@@ -4,7 +4,7 @@ load lib
 
 # The API server behind a proxy that breaks connections: cut, away, back.
 proxied() {
-  python3 "$PROJECT/tests/tools/connect_proxy.py" "$WORK/port" 3>&- &
+  python3 "$PROJECT/tests/kube/cutting_proxy.py" "$WORK/port" 3>&- &
   proxy=$!
   helpers+=("$proxy")
   within 10 test -s "$WORK/port"

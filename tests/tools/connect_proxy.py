@@ -1,76 +1,71 @@
-#!/usr/bin/env python3
-"""An HTTP CONNECT proxy on loopback that breaks connections when it is told to.
+#!/usr/bin/python3
+"""A proxy on 127.0.0.1 that knows CONNECT alone, and sends every name to one place.
 
-    connect_proxy.py PORT-FILE       writes its port there
-    SIGUSR1: cuts every connection that is open      SIGUSR2: refuses from now on, and cuts; again: lets through
+    connect_proxy.py PORT-FILE LOG TARGET [refuse|auth|drop]
+
+TARGET: 127.0.0.1:PORT or a Unix socket's path, whatever name is asked for. LOG gets a line for each question: its first
+line, and Proxy-Authorization if there is one. refuse: 403; auth: 407 but for me:hunter2; drop: closes without a word.
+Either end's half-close is passed on to the other.
 """
-import os
-import signal
-import socket
-import sys
-import threading
+import base64, socket, sys, threading
 
-open_now, refuses = set(), [False]
+port_file, log, target = sys.argv[1:4]
+mode = sys.argv[4] if len(sys.argv) > 4 else ""
+good = "Basic " + base64.b64encode(b"me:hunter2").decode()
 
 
-def cut(*_):
-    for s in list(open_now):
-        try:
-            s.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            pass
-
-
-def toggle(*_):
-    refuses[0] = not refuses[0]
-    if refuses[0]:
-        cut()
+def far():
+    if target.startswith("/"):
+        s = socket.socket(socket.AF_UNIX)
+        s.connect(target)
+        return s
+    host, port = target.rsplit(":", 1)
+    return socket.create_connection((host, int(port)))
 
 
 def pump(a, b):
     try:
         while data := a.recv(65536):
             b.sendall(data)
+        b.shutdown(socket.SHUT_WR)
     except OSError:
-        pass
-    for s in (a, b):
-        try:
-            s.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            pass
+        for s in a, b:
+            try:
+                s.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
 
 
-def serve(client):
+def serve(near):
     head = b""
     while b"\r\n\r\n" not in head:
-        more = client.recv(4096)
-        if not more:
-            return client.close()
-        head += more
-    if refuses[0]:
-        client.sendall(b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n")
-        return client.close()
-    host, _, port = head.split()[1].decode().rpartition(":")
-    server = socket.create_connection((host.strip("[]"), int(port)))
-    client.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
-    open_now.update((client, server))
-    back = threading.Thread(target=pump, args=(server, client), daemon=True)
-    back.start()
-    pump(client, server)
-    back.join()
-    open_now.difference_update((client, server))
-    client.close()
-    server.close()
+        data = near.recv(1)
+        if not data:
+            return near.close()
+        head += data
+    lines = head.decode("latin-1").split("\r\n")
+    said = [l.split(":", 1)[1].strip() for l in lines if l.lower().startswith("proxy-authorization:")]
+    with open(log, "a") as f:
+        print(lines[0], *said, file=f)
+    if mode == "drop":
+        return near.close()
+    if not lines[0].startswith("CONNECT "):
+        answer = "405 Method Not Allowed"
+    elif mode == "refuse":
+        answer = "403 Forbidden by the administrator"
+    elif mode == "auth" and good not in said:
+        answer = "407 Proxy Authentication Required\r\nProxy-Authenticate: Basic realm=\"proxy\""
+    else:
+        other = far()
+        near.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
+        threading.Thread(target=pump, args=(near, other), daemon=True).start()
+        return pump(other, near)
+    near.sendall(f"HTTP/1.1 {answer}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".encode())
+    near.close()
 
 
-signal.signal(signal.SIGUSR1, cut)
-signal.signal(signal.SIGUSR2, toggle)
-listener = socket.socket()
-listener.bind(("127.0.0.1", 0))
-listener.listen(64)
-with open(sys.argv[1] + ".new", "w") as f:
-    f.write(str(listener.getsockname()[1]))
-os.rename(sys.argv[1] + ".new", sys.argv[1])
+server = socket.create_server(("127.0.0.1", 0))
+with open(port_file, "w") as f:
+    print(server.getsockname()[1], file=f)
 while True:
-    c, _ = listener.accept()
-    threading.Thread(target=serve, args=(c,), daemon=True).start()
+    threading.Thread(target=serve, args=(server.accept()[0],), daemon=True).start()
