@@ -30,26 +30,24 @@ asleep() {
   workload "$1" && k scale "$1" --replicas=0 >/dev/null && within 30 eval '[[ -z $(k get pods -l app=web -o name) ]]'
 }
 
+# A cronjob: of a deployment the revision that runs would be taken, which has what it needs.
 @test "a missing Secret, ConfigMap and key: named" {
-  asleep deployment/web
+  local container=.spec.jobTemplate.spec.template.spec.containers[0]
   k create configmap there --from-literal=a=b >/dev/null
-  local change
-  for change in 'secretRef: {name: "gone-secret"}|gone-secret' 'configMapRef: {name: "gone-map"}|gone-map'; do
-    k get deployment web -o json | jq ".spec.template.spec.containers[0].envFrom = [{${change%|*}}]" | k apply -f - >/dev/null 2>&1
-    in_seconds 30 job --from deployment/web -- probe line never
-    ends 125 missing_reference "${change#*|}"
-  done
-  k get deployment web -o json | jq 'del(.spec.template.spec.containers[0].envFrom) | .spec.template.spec.containers[0].env =
-    [{name: "X", valueFrom: {configMapKeyRef: {name: "there", key: "no-such-key"}}}]' | k apply -f - >/dev/null 2>&1
-  in_seconds 30 job --from deployment/web -- probe line never
+  workload cronjob/secret "$container.envFrom = [{secretRef: {name: \"gone-secret\"}}]"
+  workload cronjob/map "$container.envFrom = [{configMapRef: {name: \"gone-map\"}}]"
+  workload cronjob/key "$container.env = [{name: \"X\", valueFrom: {configMapKeyRef: {name: \"there\", key: \"no-such-key\"}}}]"
+  in_seconds 30 job --from cronjob/secret -- probe line never
+  ends 125 missing_reference gone-secret
+  in_seconds 30 job --from cronjob/map -- probe line never
+  ends 125 missing_reference gone-map
+  in_seconds 30 job --from cronjob/key -- probe line never
   ends 125 missing_reference no-such-key
 }
 
 @test "a volume's Secret that is not there: named" {
-  asleep deployment/web
-  k get deployment web -o json | jq '.spec.template.spec.volumes = [{name: "v", secret: {secretName: "gone-volume"}}]
-    | .spec.template.spec.containers[0].volumeMounts = [{name: "v", mountPath: "/v"}]' | k apply -f - >/dev/null 2>&1
-  in_seconds 40 job --from deployment/web -- probe line never
+  workload cronjob/web '.spec.jobTemplate.spec.template.spec |= (.volumes = [{name: "v", secret: {secretName: "gone-volume"}}] | .containers[0].volumeMounts = [{name: "v", mountPath: "/v"}])'
+  in_seconds 40 job --from cronjob/web -- probe line never
   ends 125 missing_reference gone-volume
 }
 
@@ -80,14 +78,14 @@ asleep() {
 @test "a node selector that no node has" {
   asleep deployment/web
   k get deployment web -o json | jq '.spec.template.spec.nodeSelector = {planet: "mars"}' | k apply -f - >/dev/null 2>&1
-  in_seconds 60 job --from deployment/web -- probe line never
+  in_seconds 60 job --from cronjob/web -- probe line never
   ends 125 unschedulable 'node'
 }
 
 @test "the start's own deadline: 124, never started" {
   asleep deployment/web
   k get deployment web -o json | jq '.spec.template.spec.nodeSelector = {planet: "mars"}' | k apply -f - >/dev/null 2>&1
-  in_seconds 15 job --start-timeout 2 --from deployment/web -- probe line never
+  in_seconds 15 job --start-timeout 2 --from cronjob/web -- probe line never
   status_is 124
   is "$(result verdict) $(result cause)" 'not_started deadline_start'
   nothing_left 20
