@@ -23,8 +23,8 @@ void kube_judge_policies(struct kube_copy *c, const json_t *policies, const json
 void kube_judge_budgets(struct kube_copy *c, const json_t *budgets, bool v1, const json_t *labels);
 
 /* dry_run.c. The pod alone, as admission sees it: Pod Security, quota and LimitRange refuse here, for a Job
- * they would do so only after it was made. *ret_labels: those of the pod as it came back, new reference;
- * NULL: it may not be tried (the plan says so). */
-int kube_dry_run(struct kube *k, struct kube_copy *c, const struct prepared *p, json_t **ret_labels,
+ * they would do so only after it was made. *ret_pod: as it came back, with what admission put in, new
+ * reference; NULL: it may not be tried (the plan says so). */
+int kube_dry_run(struct kube *k, struct kube_copy *c, const struct prepared *p, json_t **ret_pod,
                  struct error *err);
 #endif

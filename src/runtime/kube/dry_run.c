@@ -12,28 +12,25 @@ static bool untried(const struct error *err) {
          strstr(err->text, "does not support dry run");
 }
 
-int kube_dry_run(struct kube *k, struct kube_copy *c, const struct prepared *p, json_t **ret_labels,
+int kube_dry_run(struct kube *k, struct kube_copy *c, const struct prepared *p, json_t **ret_pod,
                  struct error *err) {
   CLEANUP_JSON json_t *labels = json_pack("{s:s}", "run-once.id", "dry-run");
-  CLEANUP_JSON json_t *answer = NULL;
   struct identity who = {.id = "dry-run", .name = "run-once.dry-run", .labels = labels, .stop_ms = -1};
   int64_t unused;
   CLEANUP_JSON json_t *pod = kube_objects_pod(p, &who, &unused);
   CLEANUP_FREE char *path = kube_path(k, "", "pods", NULL, "?dryRun=All");
   CLEANUP_FREE char *what = xprintf("%s failed: its copy is refused", c->origin);
-  *ret_labels = NULL;
+  *ret_pod = NULL;
   json_object_set_new(pod, "apiVersion", json_string("v1"));
   json_object_set_new(pod, "kind", json_string("Pod"));
   json_object_set_new(json_object_in(pod, "metadata"), "generateName", json_string("run-once-dry-run-"));
   struct kube_request req = {.method = "POST", .path = path, .body = pod};
-  if (kube_json(k, &req, what, &answer, err) < 0) {
+  if (kube_json(k, &req, what, ret_pod, err) < 0) {
     if (!untried(err)) return -1;
     kube_plan_text(c, "checked", "not checked: whether the cluster takes the pod (%s)", err->text);
     error_clear(err);
     return 0;
   }
   kube_plan_text(c, "checked", "the cluster takes such a pod (dry run)");
-  json_t *found = json_at(answer, "metadata.labels");
-  *ret_labels = found ? json_incref(found) : json_object();
   return 0;
 }

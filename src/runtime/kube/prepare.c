@@ -31,13 +31,22 @@ static int pin(const struct settings *s, const struct kube_source *src, char **r
   return kube_rollout_pin(s, src->pods, src->chosen, name, reference, ret_pinned, ret_why, notes, err);
 }
 
-static int check(struct kube *k, struct kube_copy *c, const struct prepared *p, struct error *err) {
+/* What a LimitRange put in, for the words about a command that ran out of memory. */
+static void take_limit(const struct kube_copy *c, const json_t *pod, struct prepared *p) {
+  const json_t *container = kube_find_named(json_at(pod, "spec.containers"), json_str(c->container, "name"));
+  const char *memory = json_str(container, "resources.limits.memory");
+  int64_t bytes = memory ? kube_quantity(memory) : 0;
+  if (p->memory_limit == 0 && bytes > 0) p->memory_limit = bytes;
+}
+
+static int check(struct kube *k, struct kube_copy *c, struct prepared *p, struct error *err) {
   const struct settings *s = c->s;
-  CLEANUP_JSON json_t *seen = NULL;
+  CLEANUP_JSON json_t *pod = NULL;
   CLEANUP_JSON json_t *labels = json_deep_copy(c->labels);
   if (kube_access(k, s->open_stdin || s->tty, true, err) < 0) return -1;
-  if (kube_claims(k, c, err) < 0 || kube_dry_run(k, c, p, &seen, err) < 0) return -1;
-  json_object_update(labels, seen);
+  if (kube_claims(k, c, err) < 0 || kube_dry_run(k, c, p, &pod, err) < 0) return -1;
+  take_limit(c, pod, p);
+  json_object_update(labels, json_at(pod, "metadata.labels"));
   return kube_inert(k, c, labels, err);
 }
 
