@@ -102,7 +102,7 @@ no_service() { ! services >/dev/null && [[ -z $(find "$ENGINE/run" -maxdepth 1 -
 }
 
 @test "podman without a socket: the service is killed in the middle, the output is joined" {
-  start_job -- sh -c 'n=0; while [ $n -lt 30 ]; do n=$((n + 1)); echo line $n; sleep 0.1; done; exit 5'
+  start_job --reconnect-for 30s -- sh -c 'n=0; while [ $n -lt 30 ]; do n=$((n + 1)); echo line $n; sleep 0.1; done; exit 5'
   within 10 grep -q 'line 5' "$OUT"
   services | xargs "$PROJECT/scripts/engine" inside "$ENGINE" kill -KILL
   end_job
