@@ -103,7 +103,7 @@ static int fault(struct podman_service *s, bool late, struct error *err) {
 
 static int spawn(struct podman_service *s, struct error *err) {
   CLEANUP_FREE char *url = xprintf("unix://%s", s->folder.socket);
-  const char *argv[] = {"podman", "system", "service", "--time=" IDLE, url, NULL};
+  const char *argv[] = {"podman", "system", "service", IDLE, url, NULL};
   unlink(s->folder.socket);
   return tunnel_spawn((char *const *)argv, "podman", -1, s->folder.log, &s->pid, err);
 }
