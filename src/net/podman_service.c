@@ -13,8 +13,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define IDLE                                                                                                 \
-  "60" /* seconds without a connection; a job that runs has some, and what comes later starts anew */
+/* Seconds without a connection; a job that runs has some, and what comes later starts anew. */
+#define IDLE "--time=60"
 #define UP_MS 60000 /* its first start makes a storage, and rootless a user namespace */
 #define LOOK_MS 20  /* podman does not tell when its socket is there */
 
