@@ -63,6 +63,9 @@ static const struct end ends[] = {
      KUBE_ENDED, STATE_EXITED, true, -1, END_DEADLINE, "DeadlineExceeded: active"},
     {POD("", "Failed", ENDED(143, "Error", ""), ",'reason':'DeadlineExceeded'"), KUBE_ENDED, STATE_EXITED,
      true, 143, END_DEADLINE, ""},
+    /* kubelet 1.20 leaves what it said of the container before */
+    {POD("", "Failed", RUNS, ",'reason':'DeadlineExceeded'"), KUBE_ENDED, STATE_EXITED, true, -1,
+     END_DEADLINE, "DeadlineExceeded"},
     /* the deadline passed while the image was still being pulled */
     {POD("", "Failed", WAITING("ContainerCreating", ""), ",'reason':'DeadlineExceeded'"), KUBE_ENDED,
      STATE_DEAD, false, -1, END_DEADLINE, "DeadlineExceeded"},
