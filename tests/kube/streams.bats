@@ -46,7 +46,8 @@ numbered() { # N lines, each with its number, of 1 KiB
   end_job
   status_is 0
   cmp "$OUT" <(awk "$(numbered 16384)")
-  is "$(result output.gap)" null
+  # A node with Docker may have rotated its log before anybody could look, for all one can know.
+  [[ $(result output.gap) == null ]] || err_has 'cannot be proved'
 }
 
 @test "away for longer than a moment: contact is said, output goes on with the next byte" {
@@ -90,14 +91,6 @@ numbered() { # N lines, each with its number, of 1 KiB
 @test "input of nothing for a command that does not wait" {
   job -i -- true </dev/null
   status_is 0
-}
-
-@test "output larger than the log may be: whole, or the gap is said" {
-  ours || skip "needs a node whose log is rotated"
-  start_job -- awk "$(numbered 65536)"
-  end_job
-  status_is 0
-  [[ $(result output.gap) != null ]] || cmp "$OUT" <(awk "$(numbered 65536)")
 }
 
 @test "memory stays flat while 64 MiB come and the reader is slow" {

@@ -274,6 +274,36 @@ static void another_log_is_told(void **state) {
   }
 }
 
+/* What Docker may have thrown away before the first reading: by its pace. */
+static void a_beginning_that_may_be_missing(void **state) {
+  (void)state;
+  static char line[20000];
+  static struct record r[200];
+  static char times[200][CURSOR_TIME_MAX];
+  int64_t started = clock_parse_rfc3339("2026-11-29T15:04:05Z");
+  memset(line, 'z', sizeof line - 1);
+  line[9999] = '\n';
+  line[10000] = '\0';
+  for (size_t i = 0; i < 200; i++) {
+    snprintf(times[i], sizeof times[i], "2026-11-29T15:04:05.%03zuZ", 400 + i);
+    r[i] = (struct record){times[i], line, 0};
+  }
+  struct log l = {r, 200, false};
+  for (int row = 0; row < 2; row++) {
+    struct buf got;
+    struct cursor c;
+    buf_init(&got, 4u << 20);
+    cursor_init(&c, false);
+    c.mark_ns = clock_parse_rfc3339("2026-11-29T15:04:06Z");
+    assert_int_equal(read_log(&c, &l, 0, row == 1 ? 20 : 200, SIZE_MAX, 4096, &got), 0);
+    assert_int_equal(cursor_may_lack_head(&c, started), row != 1); /* 0.2 MB: too little to tell */
+    assert_false(cursor_may_lack_head(&c, started + 300000000)); /* 0.1 s: not enough for 2 MB at that pace */
+    assert_false(cursor_may_lack_head(&c, 0));
+    cursor_done(&c);
+    buf_done(&got);
+  }
+}
+
 static void words_of_the_server_are_no_output(void **state) {
   (void)state;
   static const char *const logs[] = {
@@ -328,6 +358,7 @@ int main(void) {
       cmocka_unit_test(a_rotated_log_is_told),
       cmocka_unit_test(behind_the_last_line),
       cmocka_unit_test(another_log_is_told),
+      cmocka_unit_test(a_beginning_that_may_be_missing),
       cmocka_unit_test(words_of_the_server_are_no_output),
       cmocka_unit_test(an_owner_may_go),
   };

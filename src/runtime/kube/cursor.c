@@ -4,6 +4,8 @@
 #include <string.h>
 
 #define SECOND INT64_C(1000000000)
+#define BURST_MIN (256 << 10) /* what is left of a log that was rotated may be little, but is seldom less */
+#define BURST_MAX (32 << 20)  /* twice as much is not written before anybody can look */
 #define ROTATED "the log of its container was rotated while it was read"
 #define DIFFERS "the log of its container does not hold what was read from it before"
 
@@ -73,7 +75,10 @@ static void take_anchor(struct cursor *c, const char *time, int64_t ns) {
 static void live_line(struct cursor *c, const char *time, int64_t ns) {
   bool later = ns / SECOND != c->anchor_ns / SECOND && c->n >= CURSOR_ANCHOR;
   if (!c->first[0] || c->by_time || later) take_anchor(c, time, ns);
-  if (!c->first[0]) snprintf(c->first, sizeof c->first, "%s", time);
+  if (!c->first[0]) {
+    snprintf(c->first, sizeof c->first, "%s", time);
+    c->first_ns = ns;
+  }
   if (strcmp(c->last, time) != 0) c->last_count = 0;
   snprintf(c->last, sizeof c->last, "%s", time);
   c->last_ns = ns;
@@ -151,6 +156,10 @@ static int deliver(struct cursor *c, const char *p, size_t n, cursor_fn *fn, voi
   c->n += (int64_t)n;
   c->total += (int64_t)n;
   keep_end(c, p, n);
+  if (c->last_ns <= c->mark_ns) {
+    c->backlog += (int64_t)n;
+    c->backlog_ns = c->last_ns;
+  }
   return fn(data, p, n) ? 1 : 0;
 }
 
@@ -302,4 +311,9 @@ bool cursor_at_end(const struct cursor *c, const char *text, size_t n) {
   }
   return k && same == c->last_count && stop - last == c->last_bytes &&
          !memcmp(stop - kept, c->end + CURSOR_END - kept, kept);
+}
+
+bool cursor_may_lack_head(const struct cursor *c, int64_t started_ns) {
+  return started_ns > 0 && c->backlog >= BURST_MIN && c->backlog <= BURST_MAX &&
+         c->first_ns - started_ns >= c->backlog_ns - c->first_ns;
 }

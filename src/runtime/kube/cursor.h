@@ -27,9 +27,11 @@ struct cursor {
   /* what was delivered */
   int64_t total;
   char first[CURSOR_TIME_MAX], anchor[CURSOR_TIME_MAX], last[CURSOR_TIME_MAX]; /* times as they came; "" */
-  int64_t anchor_ns, last_ns;
-  bool anchor_first; /* it is the very first line */
-  int64_t n;         /* bytes since the anchor */
+  int64_t first_ns, anchor_ns, last_ns;
+  int64_t mark_ns;             /* when the first reading began, by the server's clock */
+  int64_t backlog, backlog_ns; /* bytes of lines from before that, and the last one's time */
+  bool anchor_first;           /* it is the very first line */
+  int64_t n;                   /* bytes since the anchor */
   struct stream_hash *hash;
   int64_t last_count, last_bytes; /* lines with the last time, bytes of the last of them */
   char end[CURSOR_END];           /* the last of these bytes */
@@ -61,6 +63,10 @@ int cursor_end(struct cursor *c, bool whole, cursor_fn *fn, void *data, struct e
 /* Are these the last lines of the log, and do they end with what was delivered last? They are those of
  * tailLines = last_count + 1. false: perhaps not; another reading tells. */
 bool cursor_at_end(const struct cursor *c, const char *text, size_t n);
+/* Docker throws the older half of a log away as soon as it has a size that nobody tells. Can that have been
+ * before the first reading, of a container that was started in the second started_ns? Had it been, a part at
+ * least as large as what was found had been written before it, at the same pace. */
+bool cursor_may_lack_head(const struct cursor *c, int64_t started_ns);
 /* Bytes were, or may be, lost: why, in words. NULL: none that is known. */
 const char *cursor_gap(const struct cursor *c);
 #endif

@@ -9,10 +9,11 @@
 
 #define FIRST_PAUSE_MS 100
 #define LAST_PAUSE_MS 5000
-#define ENDED_TOLD_MS 1500  /* a kubelet tells an end within about a second of having seen it */
-#define LINGER_MS 10000     /* a log that is followed has nothing more so long after the end: it hangs */
-#define CONTACT_MS 5000     /* without an answer of the API server: contact counts as lost */
-#define UNREADABLE_MS 10000 /* of an ended container: the log cannot be had */
+#define ENDED_TOLD_MS 1500       /* a kubelet tells an end within about a second of having seen it */
+#define LINGER_MS 10000          /* a log that is followed has nothing more so long after the end: it hangs */
+#define CONTACT_MS 5000          /* without an answer of the API server: contact counts as lost */
+#define UNREADABLE_MS 10000      /* of an ended container: the log cannot be had */
+#define CLOCK_DOUBT_NS 500000000 /* a Date has whole seconds */
 #define LAST_LINES_MAX 100
 #define HEAD_BYTES 64 /* the first line's time */
 
@@ -261,6 +262,8 @@ static void send_now(struct kube_log *l) {
     failed(l, &err, false);
     return;
   }
+  if (!l->cursor->mark_ns)
+    l->cursor->mark_ns = l->ended ? INT64_MAX : clock_wall_ns() + l->k->clock_offset_ns + CLOCK_DOUBT_NS;
   CLEANUP_FREE char *path = path_now(l);
   l->status = 0;
   l->total = l->cursor->total;

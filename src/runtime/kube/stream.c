@@ -1,5 +1,6 @@
 #include "runtime/kube/stream.h"
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "base/limits.h"
 #include "base/trace.h"
 #include "data/json.h"
@@ -101,6 +102,14 @@ static void on_log_over(void *data, int fd, const struct error *err) {
   kube_stream_enter(s);
   s->logs_open--;
   if (gap && !s->gap) s->gap = gap;
+  const struct cursor *c = &s->cursors[fd == 2];
+  trace(TRACE_RUNTIME, "log %d: %lld bytes were there in %lld ms, %lld ms after the second it started in", fd,
+        (long long)c->backlog, (long long)(c->backlog_ns - c->first_ns) / 1000000,
+        (long long)(c->first_ns - s->started_ns) / 1000000);
+  if (!s->gap && s->text_log && cursor_may_lack_head(c, s->started_ns))
+    s->gap =
+        "its node's Docker may have rotated the log before it could be read: that its beginning is there "
+        "cannot be proved";
   if (err)
     kube_stream_over(s, err);
   else
@@ -137,9 +146,10 @@ void kube_stream_check(struct kube_stream *s) {
 
 /* The container */
 
-static void begin(struct kube_stream *s, const json_t *pod) {
+static void begin(struct kube_stream *s, const json_t *pod, const char *started_at) {
   const char *name = kube_container(pod);
   s->begun = true;
+  s->started_ns = clock_parse_rfc3339(started_at);
   s->container = xstrdup(name ? name : "");
   const char *id = json_str(kube_container_status(pod, name), "containerID");
   s->text_log = id && !strncmp(id, "docker://", 9);
@@ -168,7 +178,7 @@ static void on_pods(void *data) {
     s->running = true;
     s->ended = ended;
     if (!s->begun) {
-      begin(s, pod);
+      begin(s, pod, st.started_at);
     } else if (ended) {
       for (int i = 0; i < 2; i++)
         if (s->logs[i]) kube_log_ended(s->logs[i]);

@@ -45,7 +45,8 @@ struct kube_stream {
   struct kube_log *logs[2];
   int logs_open;
   const char *gap;
-  bool text_log;        /* the container's runtime keeps its log as text: Docker's json-file */
+  bool text_log; /* the container's runtime keeps its log as text: Docker's json-file */
+  int64_t started_ns;
   unsigned replacement; /* bytes of U+FFFD that have come in a row */
   bool paused;
   /* the socket: attach.c */
