@@ -25,11 +25,6 @@ ends() { # STATUS CAUSE TEXT
   nothing_left 20
 }
 
-# Of a workload none of whose pods runs the newest template is the release.
-asleep() {
-  workload "$1" && k scale "$1" --replicas=0 >/dev/null && within 30 eval '[[ -z $(k get pods -l app=web -o name) ]]'
-}
-
 # A cronjob: of a deployment the revision that runs would be taken, which has what it needs.
 @test "a missing Secret, ConfigMap and key: named" {
   local container=.spec.jobTemplate.spec.template.spec.containers[0]
@@ -76,15 +71,13 @@ asleep() {
 }
 
 @test "a node selector that no node has" {
-  asleep deployment/web
-  k get deployment web -o json | jq '.spec.template.spec.nodeSelector = {planet: "mars"}' | k apply -f - >/dev/null 2>&1
+  workload cronjob/web '.spec.jobTemplate.spec.template.spec.nodeSelector = {planet: "mars"}'
   in_seconds 60 job --from cronjob/web -- probe line never
   ends 125 unschedulable 'node'
 }
 
 @test "the start's own deadline: 124, never started" {
-  asleep deployment/web
-  k get deployment web -o json | jq '.spec.template.spec.nodeSelector = {planet: "mars"}' | k apply -f - >/dev/null 2>&1
+  workload cronjob/web '.spec.jobTemplate.spec.template.spec.nodeSelector = {planet: "mars"}'
   in_seconds 15 job --start-timeout 2 --from cronjob/web -- probe line never
   status_is 124
   is "$(result verdict) $(result cause)" 'not_started deadline_start'
