@@ -254,6 +254,19 @@ static void kind(void **state) {
           "--image", "x", "-N", "shop", "ls");
   REFUSED(CMD_RUN, "--host: not for Kubernetes; use --kubeconfig and --context", "--from", "pod/x", "--host",
           "unix:///s", "ls");
+  /* A pod's template of one's own is a release where there are pods. */
+  write_file("own.yaml", "version: 1\nname: shop\nkubernetes: {template: job.yaml}\n");
+  if (BUILD(&b, CMD_RUN, "--release", "own.yaml", "--runtime", "kubernetes", "--kubeconfig", path, "ls"))
+    fail_msg("%s", b.err.text);
+  assert_null(b.inv.settings.image);
+  assert_non_null(strstr(b.inv.settings.kube.template_file, "job.yaml"));
+  done(&b);
+  assert_int_equal(BUILD(&b, CMD_RUN, "--release", "own.yaml", "--host", "unix:///s", "ls"), -1);
+  assert_non_null(
+      strstr(b.err.text, "job.yaml is read on Kubernetes only; add runtime: kubernetes, or from: or image:"));
+  done(&b);
+  unlink("own.yaml");
+  unlink("config");
 }
 
 static int enter(void **state) {
