@@ -49,6 +49,27 @@ static void versions_of_every_kind(void **state) {
   }
 }
 
+static struct reply hidden(const char *request, struct shared *shared) {
+  (void)request;
+  if (shared->n[0]++)
+    return (struct reply){.text = STATUS("403 Forbidden", "", "<html>no</html>"), .then = REPLY_CLOSE};
+  return (struct reply){.text =
+                            STATUS("403 Forbidden", "", "{\"kind\":\"Status\",\"message\":\"forbidden\"}"),
+                        .then = REPLY_CLOSE};
+}
+
+static void a_version_that_is_hidden(void **state) {
+  struct world *w = *state;
+  begin(w, hidden);
+  assert_int_equal(w->k->base.ops->connect(&w->k->base, &w->err), 0);
+  assert_string_equal(w->k->info.version, "unknown");
+  assert_int_equal(w->k->minor, 20);
+  assert_int_equal(w->k->base.ops->connect(&w->k->base, &w->err),
+                   -1); /* a proxy's page, not a cluster's word */
+  assert_int_equal(w->err.kind, ERR_PERMISSION);
+  said(w, "refuses us: <html>no</html>");
+}
+
 static void one_connection_serves_and_heads_are_kubectls(void **state) {
   struct world *w = *state;
   begin(w, plain);
@@ -261,6 +282,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       CLIENT_TEST(connecting),
       CLIENT_TEST(versions_of_every_kind),
+      CLIENT_TEST(a_version_that_is_hidden),
       CLIENT_TEST(one_connection_serves_and_heads_are_kubectls),
       cmocka_unit_test(paths),
       cmocka_unit_test(faults_in_words),
