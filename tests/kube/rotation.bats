@@ -38,7 +38,7 @@ whole_or_said() {
 }
 
 @test "slower than that: whole, over rotations and re-reading" {
-  job -- awk "$(numbered 4000 | sed 's/printf/if (i % 200 == 199) system("sleep 0.3"); printf/')"
+  job -- awk "$(numbered 4000 | sed 's/printf.*/{ if (i % 200 == 199) system("sleep 0.3"); &/; s/ }$/ } }/')"
   status_is 0
   cmp "$OUT" <(awk "$(numbered 4000)")
 }

@@ -274,6 +274,29 @@ static void another_log_is_told(void **state) {
   }
 }
 
+/* A kubelet that follows opens the next file twice: its lines come again, in the middle of a reading. */
+static void a_file_that_is_begun_twice(void **state) {
+  (void)state;
+  struct record twice[2 * ARRAY_LEN(short_lines)];
+  struct log l = {short_lines, ARRAY_LEN(short_lines), false}, again = {twice, ARRAY_LEN(twice), false};
+  struct buf got;
+  struct cursor c;
+  for (size_t from = 0; from < 6; from++) {
+    if (from == 4) continue; /* the time of the last line itself: nobody can tell */
+    memcpy(twice, short_lines, 7 * sizeof *twice);
+    memcpy(twice + 7, short_lines + from, (7 - from) * sizeof *twice);
+    again.n = 14 - from;
+    buf_init(&got, 1u << 20);
+    cursor_init(&c, false);
+    assert_int_equal(read_log(&c, &again, 0, again.n, SIZE_MAX, 3, &got), 2);
+    read_rest(&c, &l, 0, &got);
+    is_whole(&l, 0, &got, from);
+    assert_non_null(cursor_gap(&c));
+    cursor_done(&c);
+    buf_done(&got);
+  }
+}
+
 /* What Docker may have thrown away before the first reading: by its pace. */
 static void a_beginning_that_may_be_missing(void **state) {
   (void)state;
@@ -358,6 +381,7 @@ int main(void) {
       cmocka_unit_test(a_rotated_log_is_told),
       cmocka_unit_test(behind_the_last_line),
       cmocka_unit_test(another_log_is_told),
+      cmocka_unit_test(a_file_that_is_begun_twice),
       cmocka_unit_test(a_beginning_that_may_be_missing),
       cmocka_unit_test(words_of_the_server_are_no_output),
       cmocka_unit_test(an_owner_may_go),

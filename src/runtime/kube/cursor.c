@@ -1,6 +1,8 @@
 #include "runtime/kube/cursor.h"
+#include "base/alloc.h"
 #include "base/clock.h"
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define SECOND INT64_C(1000000000)
@@ -17,6 +19,7 @@ void cursor_init(struct cursor *c, bool pieces) {
 void cursor_done(struct cursor *c) {
   stream_hash_free(c->hash);
   stream_hash_free(c->skipped);
+  free(TAKE(c->recent));
   c->hash = c->skipped = NULL;
 }
 
@@ -71,6 +74,24 @@ static void take_anchor(struct cursor *c, const char *time, int64_t ns) {
   hash_anew(&c->hash);
 }
 
+static void remember(struct cursor *c, int64_t ns) {
+  if (c->n_recent < CURSOR_RECENT) {
+    if ((c->n_recent & (c->n_recent - 1)) == 0) /* 0, or full to a power of two */
+      c->recent = xrealloc(c->recent, (c->n_recent ? 2 * c->n_recent : 1) * sizeof *c->recent);
+    c->recent[c->n_recent++] = ns;
+    return;
+  }
+  c->recent[c->at_recent] = ns;
+  c->at_recent = (c->at_recent + 1) % CURSOR_RECENT;
+}
+
+/* How many lines of that time were delivered. */
+static int64_t delivered(const struct cursor *c, int64_t ns) {
+  int64_t n = 0;
+  for (size_t i = 0; i < c->n_recent; i++) n += c->recent[i] == ns;
+  return n;
+}
+
 /* A new line, which is to be delivered. */
 static void live_line(struct cursor *c, const char *time, int64_t ns) {
   bool later = ns / SECOND != c->anchor_ns / SECOND && c->n >= CURSOR_ANCHOR;
@@ -79,6 +100,7 @@ static void live_line(struct cursor *c, const char *time, int64_t ns) {
     snprintf(c->first, sizeof c->first, "%s", time);
     c->first_ns = ns;
   }
+  remember(c, ns);
   if (strcmp(c->last, time) != 0) c->last_count = 0;
   snprintf(c->last, sizeof c->last, "%s", time);
   c->last_ns = ns;
@@ -95,12 +117,12 @@ static void skip_begin(struct cursor *c) {
 /* By time alone: lines up to the last one that was delivered are left out. */
 static void time_line(struct cursor *c, const char *time, int64_t ns) {
   if (!strcmp(time, c->last)) {
-    if (++c->same < c->last_count) return;
+    if (++c->same < delivered(c, ns)) return;
     c->mode = c->last_bytes > 0 ? CURSOR_TIME_SKIP : CURSOR_LIVE;
     c->left = c->last_bytes;
     return;
   }
-  if (ns <= c->last_ns) return;
+  if (ns <= c->last_ns || delivered(c, ns)) return;
   if (!c->same) c->gap = ROTATED;
   c->mode = CURSOR_LIVE;
   live_line(c, time, ns);
@@ -113,6 +135,8 @@ static int line(struct cursor *c, const char *time, int64_t ns) {
   c->now_ns = ns;
   switch (c->mode) {
   case CURSOR_LIVE:
+    /* A kubelet that has opened the next file of a log may begin with it twice (seen with 1.20). */
+    if (ns < c->last_ns && delivered(c, ns)) return again(c, ROTATED);
     live_line(c, time, ns);
     return 0;
   case CURSOR_EARLY:
@@ -276,7 +300,7 @@ static int end_of_log(struct cursor *c) {
   case CURSOR_SKIP:
     return again(c, DIFFERS);
   case CURSOR_TIME:
-    if (c->same < c->last_count) c->gap = ROTATED;
+    if (c->same < delivered(c, c->last_ns)) c->gap = ROTATED;
     return 0;
   case CURSOR_TIME_SKIP:
     c->gap = ROTATED;

@@ -19,6 +19,7 @@
 #define CURSOR_PIECE 16384   /* bytes of a line after which runtimes begin a new piece */
 #define CURSOR_ANCHOR 262144 /* bytes after which a new anchor is taken, at the next second */
 #define CURSOR_END 64        /* bytes of the last line that are remembered */
+#define CURSOR_RECENT 32768  /* lines whose times are remembered: of a file that was rotated */
 #define CURSOR_WORDS 512     /* of a server's complaint inside of a log */
 
 struct cursor {
@@ -33,6 +34,8 @@ struct cursor {
   bool anchor_first;           /* it is the very first line */
   int64_t n;                   /* bytes since the anchor */
   struct stream_hash *hash;
+  int64_t *recent; /* times of the lines delivered last, a ring */
+  size_t n_recent, at_recent;
   int64_t last_count, last_bytes; /* lines with the last time, bytes of the last of them */
   char end[CURSOR_END];           /* the last of these bytes */
   /* the present reading */
