@@ -286,7 +286,8 @@ int kube_logs(struct runtime *rt, const char *id, bool tty, bool follow, int64_t
   struct kube *k = (struct kube *)rt;
   struct kube_pods *pods;
   struct kube_id parts;
-  if (kube_id_parse(id, &parts, err) || kube_pods_fresh(k, parts.job, &pods, err))
+  /* Who follows has to be told of the end; for one reading a look is enough. */
+  if (kube_id_parse(id, &parts, err) || (follow ? kube_pods : kube_pods_fresh)(k, parts.job, &pods, err))
     return error_prefix(err, "reading the log failed");
   if (kube_pods_first(pods) && kube_pods_gone(pods))
     return error_set(err, ERR_MISSING,
