@@ -251,6 +251,28 @@ static void a_wait_ends_with_the_container(void **state) {
   wait_free(wait);
 }
 
+/* A watch may tell what is older than what a list told meanwhile: an end stays an end. */
+static struct reply tells_old_news(const char *r, struct shared *s) {
+  (void)s;
+  if (pods_list(r)) return ok(LIST(POD("1", "", NODE, ENDED)));
+  return pods_watch(r) ? stream(EVENT("MODIFIED", POD("1", "", NODE, RUNS))) : missing();
+}
+
+static void an_end_stays_an_end(void **state) {
+  struct world *w = *state;
+  struct error err = ERROR_INIT;
+  struct wait *wait = NULL;
+  struct container_state st;
+  open_world(w, tells_old_news);
+  assert_int_equal(w->ops->wait_begin(&w->k->base, ID, true, &wait, &err), 0);
+  for (int i = 0; i < 10; i++) loop_step(w->loop, 50);
+  assert_true(wait_done(wait));
+  assert_int_equal(w->ops->state(&w->k->base, ID, &st, &err), 0);
+  assert_int_equal(st.status, STATE_EXITED);
+  assert_int_equal(st.exit_code, 3);
+  wait_free(wait);
+}
+
 /* --- once-records --- */
 
 static struct reply claims(const char *r, struct shared *s) {
@@ -330,6 +352,7 @@ int main(void) {
       TEST(a_pod_in_the_words_of_an_engine),
       TEST(a_second_pod_is_reported),
       TEST(a_wait_ends_with_the_container),
+      TEST(an_end_stays_an_end),
       TEST(a_key_is_claimed_once),
       TEST(signals),
   };
