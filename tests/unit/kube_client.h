@@ -70,7 +70,7 @@ static void begin(struct world *w, reply_fn *reply) {
   w->k = (struct kube *)rt;
 }
 
-static int get(struct world *w) {
+static inline int get(struct world *w) {
   error_clear(&w->err);
   return kube_get(w->k, "/x", "looking failed", NULL, &w->err);
 }
