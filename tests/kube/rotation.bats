@@ -25,8 +25,7 @@ whole_or_said() {
 }
 
 @test "64 MiB while the log is rotated: whole, or the gap is said" {
-  start_job -- awk "$(numbered 65536)"
-  end_job
+  job -- awk "$(numbered 65536)"
   whole_or_said 65536
 }
 

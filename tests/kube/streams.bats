@@ -38,7 +38,7 @@ numbered() { # N lines, each with its number, of 1 KiB
 
 @test "cut while 16 MiB come: whole" {
   proxied
-  start_job -- awk "$(numbered 16384)"
+  start_job -- sh -c 'awk "$1"; sleep 3' sh "$(numbered 16384)"
   for _ in 1 2 3; do
     sleep 0.5
     cut
