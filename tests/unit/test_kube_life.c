@@ -83,7 +83,7 @@ static void a_pod_that_outlived_its_secret_holds_the_lock(void **state) {
 /* --- remove --- */
 
 /* n[1] 1: a start has arrived when the fence is put up; n[2]: the pods. */
-enum { NOTHING, RUNNING, OVER, SECOND_WAITS };
+enum { NOTHING, RUNNING, OVER, SECOND_WAITS, OVER_AND_SECOND };
 static struct reply removes(const char *r, struct shared *s) {
   if (is(r, "GET", JOB)) return s->n[2] == NOTHING && !s->n[4] ? missing() : ok(THE_JOB(""));
   if (is(r, "GET", SECRETS "/run-once-abc ")) return ok(s->n[3] ? SECRET("") : SECRET(TICKET));
@@ -93,12 +93,13 @@ static struct reply removes(const char *r, struct shared *s) {
   }
   if (is(r, "DELETE", "/")) return ok("{}");
   if (is(r, "PATCH", "/")) return ok("{}");
-  if (pods_list(r))
-    return ok(s->n[2] == RUNNING ? LIST(POD("1", "", NODE, RUNS))
-              : s->n[2] == OVER  ? LIST(POD("1", "", NODE, ENDED))
-              : s->n[2] == NOTHING
-                  ? EMPTY
-                  : LIST(POD("2", "", NODE, "\"waiting\":{\"reason\":\"CreateContainerConfigError\"}")));
+#define IN_VAIN POD("2", "", NODE, "\"waiting\":{\"reason\":\"CreateContainerConfigError\"}")
+  static const char *const pods[] = {[NOTHING] = EMPTY,
+                                     [RUNNING] = LIST(POD("1", "", NODE, RUNS)),
+                                     [OVER] = LIST(POD("1", "", NODE, ENDED)),
+                                     [SECOND_WAITS] = LIST(IN_VAIN),
+                                     [OVER_AND_SECOND] = LIST(IN_VAIN "," POD("1", "", NODE, ENDED))};
+  if (pods_list(r)) return ok(pods[s->n[2]]);
   return missing();
 }
 
@@ -129,6 +130,19 @@ static void a_running_one_refuses(void **state) {
   assert_int_equal(count(w, "DELETE", JOB, "Foreground"), 1);
   assert_int_equal(count(w, "DELETE", JOB, "\"uid\":\"ju\""), 1);
   assert_int_equal(count(w, "POST", JOBS, NULL), 0);
+}
+
+/* One that waits for its ticket in vain is taken off at once, and only that one. */
+static void a_second_pod_that_waits_goes_along(void **state) {
+  struct world *w = *state;
+  struct error err = ERROR_INIT;
+  open_world(w, removes);
+  w->s.shared->n[2] = OVER_AND_SECOND;
+  assert_int_equal(w->ops->remove(&w->k->base, ID, false, &err), 0);
+  assert_int_equal(count(w, "DELETE", PODS, NULL), 1);
+  assert_int_equal(count(w, "DELETE", PODS "/p-2 ", "\"gracePeriodSeconds\":0"), 1);
+  assert_int_equal(count(w, "DELETE", JOB, "\"uid\":\"ju\""), 1);
+  assert_int_equal(count(w, "GET", PODS, NULL), 1);
 }
 
 /* --- state --- */
@@ -347,6 +361,7 @@ int main(void) {
       TEST(a_pod_that_outlived_its_secret_holds_the_lock),
       TEST(the_fence),
       TEST(a_running_one_refuses),
+      TEST(a_second_pod_that_waits_goes_along),
       TEST(without_a_pod_the_ticket_tells),
       TEST(nothing_at_all),
       TEST(a_pod_in_the_words_of_an_engine),

@@ -68,8 +68,13 @@ int kube_stray(struct kube *k, const char *name, const char *not_job, json_t **r
 
 /* pods.c, for those who look now and then: brings k->pods up to date by one list unless its watch is well. */
 int kube_pods_fresh(struct kube *k, const char *job_id, struct kube_pods **ret, struct error *err);
+/* What is known of them already; no request. Never NULL. */
+struct kube_pods *kube_pods_known(struct kube *k, const char *job_id);
 bool kube_pods_began(const struct kube_pods *p); /* the first pod's container was seen running, or ended */
-bool kube_pods_node_lost(const struct kube_pods *p);  /* the first pod's node does not answer */
+bool kube_pods_node_lost(const struct kube_pods *p); /* the first pod's node does not answer */
+/* The i-th pod of kube_pods_count(), if it is one that waits for a ticket that is gone; borrowed, else NULL.
+ */
+json_t *kube_pods_in_vain(const struct kube_pods *p, size_t i);
 bool kube_pods_twice(const struct kube_pods *p);      /* a second pod's container ran */
 bool kube_pods_trouble(const struct kube_pods *p);    /* contact is lost just now */
 bool kube_pods_ticket_out(const struct kube_pods *p); /* noted by: */

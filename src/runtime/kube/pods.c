@@ -188,6 +188,10 @@ static struct kube_pods *pods_of(struct kube *k, const char *job_id) {
   return found;
 }
 
+struct kube_pods *kube_pods_known(struct kube *k, const char *job_id) {
+  return pods_of(k, job_id);
+}
+
 static int begin(struct kube_pods *p, struct error *err) {
   static const struct kube_watch_handlers h = {on_object, on_gone, on_trouble};
   CLEANUP_FREE char *path = kube_path(p->k, "", "pods", NULL, NULL);
@@ -251,6 +255,12 @@ void kube_pods_take_out(struct kube_pods *p, struct kube_pods_user *u) {
 }
 
 /* --- asking --- */
+
+json_t *kube_pods_in_vain(const struct kube_pods *p, size_t i) {
+  const struct seen *first = first_of(p), *s = i < p->n ? &p->pods[i] : NULL;
+  bool vain = s && s != first && first && first->began && !s->began && !s->gone;
+  return vain && kube_status(s->last, kube_container(s->last), NULL) == KUBE_WAITING ? s->last : NULL;
+}
 
 json_t *kube_pods_first(const struct kube_pods *p) {
   const struct seen *s = first_of(p);
