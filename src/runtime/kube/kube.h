@@ -6,29 +6,35 @@
  * Without a lock the two names are one. Both have label run-once/id and the annotations run-once/..., and so
  * has the pod, with label run-once/object = N besides.
  *
- *   create()  POST Secret N. It is the reservation: its name is test-and-set (409: ERR_CONFLICT), so a lock's
- *             name makes the lock. It holds the values given for the copy's environment, and the key
- *             "ticket-ID". "Created" means that it is there and Job J is not. Its uid goes into the container
- *             id. A lock's Secret may have been deleted in the background, by hand or with its Job, under a
- *             pod that still runs: so after a lock was won the pods of label run-once/object = N are looked
- *             at; one that has not ended holds the lock: ERR_CONFLICT, and by_name() gives it.
- *   start()   POST Job J, once, with the Secret as its owner: whoever deletes the Secret takes the Job along.
- *             Its pod has an environment variable RUN_ONCE_JOB from the Secret's key "ticket-ID", not
- *             optional: without the key no container starts. The key carries the job's id because a lock's
- *             next holder has a Secret of the same name. Blocks until the container runs, has ended, or
- * cannot be hoped for (hopeless.c: its words). ticket    As soon as the first pod's container was seen
- * running the key is taken out of the Secret, by start() or, if the launcher is gone, by the guardian's first
- * state(): a second pod, which the Job's controller makes when the first is deleted or its node is lost,
- * never starts. The same PATCH makes the Secret a dependent of the Job: it goes with it, also by TTL.
- *   remove()  The fence, without force: POST of an empty Job J (parallelism 0). 409: the start has arrived:
- *             ERR_CONFLICT unless the command has ended. 201: the name is taken, and then the Secret goes: a
- *             start that arrives even later has no ticket and no owner, and never runs anything. Removal of
- *             a Job is in the foreground with its uid as precondition. With force the lock's name must not be
- *             free before the pods are gone, so the Secret is made nobody's dependent (the garbage collector
- *             would take it at once) and goes last; of a command that has ended nothing is waited for.
- *   rename()  (a lock is freed while the ended Job is kept): the Job's ownerReferences are emptied, then the
- *             Secret goes. The Job is called J, not N, so that the lock's next holder need not wait until it
- *             is gone.
+ * create(): POST Secret N. It is the reservation: its name is test-and-set (409: ERR_CONFLICT), so a lock's
+ * name makes the lock. It holds the values given for the copy's environment, and the key "ticket-ID".
+ * "Created" means that it is there and Job J is not. Its uid goes into the container id. A lock's Secret may
+ * have been deleted in the background, by hand or with its Job, under a pod that still runs: so after a lock
+ * was won the pods of label run-once/object = N are looked at; one that has not ended holds the lock:
+ * ERR_CONFLICT, and by_name() gives it.
+ *
+ * start(): POST Job J, once, with the Secret as its owner: whoever deletes the Secret takes the Job along.
+ * Its pod has an environment variable RUN_ONCE_JOB from the Secret's key "ticket-ID", not optional: without
+ * the key no container starts. The key carries the job's id because a lock's next holder has a Secret of the
+ * same name. Blocks until the container runs, has ended, or cannot be hoped for (hopeless.c: its words). What
+ * is given up is taken back: the ticket, then the Job.
+ *
+ * The ticket: as soon as the first pod's container was seen running the key is taken out of the Secret, by
+ * start() or, if the launcher is gone, by the guardian's first state(): a second pod, which the Job's
+ * controller makes when the first is deleted or its node is lost, never starts. The same PATCH makes the
+ * Secret a dependent of the Job: it goes with it, also by TTL.
+ *
+ * signal(), stop(): parallelism 0, so that the controller makes no second pod, then DELETE of the pod.
+ *
+ * remove(): the fence, without force: POST of an empty Job J (parallelism 0). 409: the start has arrived:
+ * ERR_CONFLICT unless the command has ended. 201: the name is taken, and then the Secret goes: a start that
+ * arrives even later has no ticket and no owner, and never runs anything. Removal of a Job is in the
+ * foreground with its uid as precondition. With force the lock's name must not be free before the pods are
+ * gone, so the Secret is made nobody's dependent (the garbage collector would take it at once) and goes last;
+ * of a command that has ended nothing is waited for.
+ *
+ * rename() (a lock is freed while the ended Job is kept): the Job's ownerReferences are emptied, then the
+ * Secret goes. The Job is called J, not N, so that the lock's next holder need not wait until it is gone.
  *
  * The container id is "N/UID-OF-SECRET/JOB-ID" (kube_id_*). Pods are selected by label run-once/id.
  * Nothing polls: one watch of the job's pods (pods.h) tells everybody who wants to know. */
@@ -54,8 +60,8 @@ struct kube {
                            stderr */
   struct strv warned;   /* all that were ever there: answer.c's memory */
   struct kube_streams *streams; /* stream.h: what outlives one stream. Freed by kube_streams_free() */
-  bool streams_apart; /* --streams apart, set by prepare() */
-  struct kube_life *life; /* of the job made here: life.h. Freed by kube_life_free() */
+  bool streams_apart;           /* --streams apart, set by prepare() */
+  struct kube_life *life;       /* of the job made here: life.h. Freed by kube_life_free() */
 };
 /* life.c: what free() owes; NULL members are fine. */
 void kube_life_free(struct kube *k);
