@@ -104,6 +104,10 @@ static const struct end ends[] = {
     /* the kubelet does not know: its 137 is made up */
     {POD("", "Failed", ENDED(137, "ContainerStatusUnknown", ""), ""), KUBE_ENDED, STATE_EXITED, true, -1,
      END_NODE_LOST, ""},
+    {POD(DELETED_AT("2026-11-29T10:00:40Z"), "Running",
+         "'terminated':{'exitCode':137,'reason':'ContainerStatusUnknown','startedAt':null,'finishedAt':null}",
+         ""),
+     KUBE_ENDED, STATE_EXITED, true, -1, END_DELETED, ""},
     {POD("", "Unknown", RUNS, ""), KUBE_LOST, STATE_RUNNING, true, -1, END_NODE_LOST, ""},
     {POD("", "Running", RUNS, ",'reason':'NodeLost'"), KUBE_LOST, STATE_RUNNING, true, -1, END_NODE_LOST, ""},
     /* could not be started: containerd, and dockershim with docker's own code and made up times */

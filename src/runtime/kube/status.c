@@ -136,7 +136,8 @@ static void read_terminated(const json_t *t, struct container_state *s) {
   words_into(s, message);
 }
 
-/* The kubelet does not know what became of it (kubelet_pods.go): 137 is made up. */
+/* The container is gone, and the kubelet does not know how it ended (kubelet_pods.go): 137 is made up. One
+ * that is busy says so of a pod that is being deleted; then that is what ended it. */
 static bool unknown_end(const json_t *t) {
   const char *reason = json_str(t, "reason");
   return reason && !strcmp(reason, "ContainerStatusUnknown");
@@ -194,7 +195,8 @@ static enum kube_phase read_phase(const json_t *pod, const char *container, stru
   if (t) {
     read_terminated(t, s);
     s->end = who_ended(pod, s);
-    if (unknown_end(t)) s->end = END_NODE_LOST, s->exit_code = -1;
+    if (unknown_end(t)) s->exit_code = -1;
+    if (unknown_end(t) && s->end == END_UNTOLD) s->end = END_NODE_LOST;
     return KUBE_ENDED;
   }
   if (running) {
@@ -226,6 +228,16 @@ enum kube_phase kube_status(const json_t *pod, const char *container, struct con
 
 bool kube_deletion(const json_t *pod) {
   return deletion_ns(pod) != 0;
+}
+
+static bool condition_is(const json_t *pod, const char *type, const char *value) {
+  const char *s = json_str(condition(pod, type), "status");
+  return s && !strcmp(s, value);
+}
+
+bool kube_silent(const json_t *pod) {
+  return !json_array_size(json_at(pod, "spec.readinessGates")) && condition_is(pod, "Ready", "False") &&
+         condition_is(pod, "ContainersReady", "True");
 }
 
 /* What a wait is for, in words; an image is worth naming. */
