@@ -67,21 +67,23 @@ static void on_patience(void *data) {
   const struct seen *f = first_of(p);
   timer_free(TAKE(p->patience));
   if (!f || f->gone || kube_status(f->last, kube_container(f->last), NULL) == KUBE_ENDED) return;
-  trace(TRACE_RUNTIME, "the deletion of the pod is not confirmed by its node");
+  trace(TRACE_RUNTIME, "the node of the pod does not answer");
   p->node_lost = true;
   tell(p);
 }
 
-/* A pod that is deleted ends within its grace, or nobody is there to end it. */
+/* A pod that is deleted ends within its grace, or nobody is there to end it. A node that is silent may come
+ * back: the cluster waited for it before it said so, and it is given as long again. */
 static void look_at_node(struct kube_pods *p, const struct seen *s) {
   enum kube_phase phase = kube_status(s->last, kube_container(s->last), NULL);
-  bool deleted = s->began && !s->gone && phase == KUBE_RUNNING && kube_deletion(s->last);
+  bool deleted = kube_deletion(s->last);
+  bool doubt = s->began && !s->gone && phase == KUBE_RUNNING && (deleted || kube_silent(s->last));
   if (phase == KUBE_LOST) p->node_lost = true;
-  if (phase == KUBE_RUNNING && !kube_deletion(s->last)) p->node_lost = false; /* it answers again */
-  if (deleted && !p->patience) {
-    int64_t grace = json_int_or(s->last, "metadata.deletionGracePeriodSeconds", 30) * 1000;
+  if (phase == KUBE_RUNNING && !doubt) p->node_lost = false; /* it answers again */
+  if (doubt && !p->patience) {
+    int64_t grace = deleted ? json_int_or(s->last, "metadata.deletionGracePeriodSeconds", 30) * 1000 : 0;
     p->patience = loop_timer(p->k->loop, grace + NODE_PATIENCE_MS, on_patience, p);
-  } else if (!deleted && p->patience && s == first_of(p)) {
+  } else if (!doubt && p->patience && s == first_of(p)) {
     timer_free(TAKE(p->patience));
   }
 }

@@ -9,6 +9,9 @@ const json_t *kube_container_status(const json_t *pod, const char *container);
 const char *kube_controller_uid(const json_t *pod);
 /* Deletion was asked for. */
 bool kube_deletion(const json_t *pod);
+/* Its node has stopped answering: the cluster took "Ready" from it, though all its containers are, by the
+ * kubelet's last word. */
+bool kube_silent(const json_t *pod);
 /* 126, 127 by a container runtime's words about a command that could not be executed; 0: they say nothing of
  * it. */
 int kube_exec_fault(const char *words);

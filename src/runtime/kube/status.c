@@ -230,14 +230,9 @@ bool kube_deletion(const json_t *pod) {
   return deletion_ns(pod) != 0;
 }
 
-static bool condition_is(const json_t *pod, const char *type, const char *value) {
-  const char *s = json_str(condition(pod, type), "status");
-  return s && !strcmp(s, value);
-}
-
 bool kube_silent(const json_t *pod) {
-  return !json_array_size(json_at(pod, "spec.readinessGates")) && condition_is(pod, "Ready", "False") &&
-         condition_is(pod, "ContainersReady", "True");
+  return !json_array_size(json_at(pod, "spec.readinessGates")) && condition(pod, "ContainersReady") &&
+         !condition(pod, "Ready");
 }
 
 /* What a wait is for, in words; an image is worth naming. */
