@@ -74,12 +74,20 @@ static int64_t stuck_at(const struct ledger *l) {
   return waiting ? l->deadline_at + STUCK_MS : 0;
 }
 
+/* The launcher still holds the connection: closing ours is not enough. Over TCP neither is shutdown(2): what
+ * was not read keeps the window closed and the engine writing; to disconnect resets it (connect(2),
+ * AF_UNSPEC). */
+static void cut_loose(int stream) {
+  struct sockaddr nobody = {.sa_family = AF_UNSPEC};
+  if (connect(stream, &nobody, sizeof nobody)) shutdown(stream, SHUT_RDWR);
+}
+
 /* The launcher stands still, and while its stream is not read the engine's own calls hang: cut it loose, then
  * end the command in a process of its own, so that this one goes on watching. */
 static void hold_deadline(const struct guardian_task *t, int pair, int *stream) {
   atomic_store(&t->ledger->deadline_fired, (int)DEADLINE_RUN);
   atomic_store(&t->ledger->our_stop, true);
-  if (*stream >= 0) shutdown(*stream, SHUT_RDWR);
+  if (*stream >= 0) cut_loose(*stream);
   fd_close(stream);
   pid_t child = fork();
   if (child) return;
