@@ -128,7 +128,8 @@ static int spool(struct job *j) {
       return 0;
     trace(TRACE_JOB, "spool: %s", err.text);
     if (err.http_status == 501 || err.kind == ERR_MISSING)
-      return 0; /* a log driver that keeps nothing readable, a pod that is gone: to keep the rest helps nobody */
+      return 0; /* a log driver that keeps nothing readable, a pod that is gone: to keep the rest helps nobody
+                 */
     if (!job_out_of_contact(&err) || clock_ms() >= until || job_reach(j, until)) return -1;
   }
 }

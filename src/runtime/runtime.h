@@ -32,9 +32,9 @@ struct runtime_info {
   const char *namespace; /* in which it is; NULL: the engine has none */
   bool start_waits; /* start() returns only once the command runs, perhaps after minutes: until then it is not
                        begun, and the loop's interrupt ends it */
-  bool resumes;     /* attach() again goes on with the byte at which the last stream of that container was cut */
+  bool resumes; /* attach() again goes on with the byte at which the last stream of that container was cut */
   bool streams_merged; /* what the command writes to stderr comes as its stdout */
-  bool no_signals;  /* none can be sent to the command: signal() takes only the stop signal and KILL */
+  bool no_signals;     /* none can be sent to the command: signal() takes only the stop signal and KILL */
 };
 
 /* What prepare() found out and decided. Owned; prepared_done(). */
@@ -66,7 +66,7 @@ struct identity {
   const char *name; /* of the container: "run-once.ID" or "run-once.lock.APP.NAME" */
   json_t *labels;   /* {"run-once.id": ..., ...} complete */
   int64_t run_ms, start_ms,
-      keep_ms; /* --timeout, --start-timeout, --keep-for: for a runtime that holds them itself; 0: none */
+      keep_ms;     /* --timeout, --start-timeout, --keep-for: for a runtime that holds them itself; 0: none */
   int64_t stop_ms; /* --stop-grace, for a runtime that holds it itself; -1: the source's */
 };
 

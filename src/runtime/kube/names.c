@@ -70,7 +70,7 @@ static bool part(const char *from, size_t n, char ret[64]) {
 }
 
 int kube_id_parse(const char *id, struct kube_id *ret, struct error *err) {
-  struct kube_id parts;
+  struct kube_id parts = {0};
   const char *uid = strchr(id, '/'), *job = uid ? strchr(uid + 1, '/') : NULL;
   if (!job || strchr(job + 1, '/') || !part(id, (size_t)(uid - id), parts.name) ||
       !part(uid + 1, (size_t)(job - uid - 1), parts.uid) || !part(job + 1, strlen(job + 1), parts.job))
