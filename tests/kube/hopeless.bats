@@ -6,7 +6,7 @@ ends() { # STATUS CAUSE TEXT
   is "$(result verdict) $(result cause)" "not_started $2"
   [[ $(result message) == *"$3"* ]] || { echo "the message does not say: $3"; show; return 1; }
   one_complaint "$3"
-  nothing_left 20
+  nothing_left 60
 }
 
 @test "an image that is not there: the registry's words" {
