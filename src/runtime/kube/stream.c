@@ -79,9 +79,13 @@ void kube_stream_out(struct kube_stream *s, int fd, const char *p, size_t n) {
 static void look_for_replaced(struct kube_stream *s, const char *p, size_t n) {
   static const char mark[] = "\xef\xbf\xbd";
   if (!s->text_log || s->gap) return;
-  for (const char *end = p + n; p < end; p++) {
-    if (!s->replacement && !(p = memchr(p, mark[0], (size_t)(end - p)))) return;
-    s->replacement = *p == mark[s->replacement] ? s->replacement + 1 : *p == mark[0];
+  for (size_t at = 0; at < n; at++) {
+    if (!s->replacement) {
+      const char *found = memchr(p + at, mark[0], n - at);
+      if (!found) return;
+      at = (size_t)(found - p);
+    }
+    s->replacement = p[at] == mark[s->replacement] ? s->replacement + 1 : p[at] == mark[0];
     if (s->replacement < sizeof mark - 1) continue;
     s->gap = "its node's Docker keeps the log as text: bytes that are no UTF-8 were replaced in it";
     return;
