@@ -81,7 +81,7 @@ static void look_for_replaced(struct kube_stream *s, const char *p, size_t n) {
   if (!s->text_log || s->gap) return;
   for (size_t at = 0; at < n; at++) {
     if (!s->replacement) {
-      const char *found = memchr(p + at, mark[0], n - at);
+      const char *found = memchr(p + at, (unsigned char)mark[0], n - at);
       if (!found) return;
       at = (size_t)(found - p);
     }
