@@ -340,5 +340,5 @@ complains() {
   export KUBECONFIG=$BATS_TEST_TMPDIR/none
   once run -- probe line x
   status_is 125
-  one_complaint kubernetes
+  one_complaint KUBECONFIG
 }
