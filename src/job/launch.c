@@ -108,6 +108,7 @@ int job_launch(const struct job_request *req, const char *kind, const struct end
   snprintf(j->ledger->job_id, sizeof j->ledger->job_id, "%s", o->id);
   job_publish(j);
   struct guardian_task task = {req, kind, ep, history, j->ledger, live_hold(o->id)};
+  live_engine(task.live_fd, ep->text);
   if (!getcwd(j->ledger->folder, sizeof j->ledger->folder)) j->ledger->folder[0] = '\0';
   if (!(j->guardian = guardian_fork(&task, &err)))
     fail(j, &err, true);

@@ -12,6 +12,7 @@
 
 #define HOLD_TRIES 200 /* while others look: each holds it for some microseconds */
 #define HELD_TIMES 5   /* seen locked: one who looks locks it too, and one who forgets it */
+#define ENGINE_MAX 1024
 #define HOLD_AGAIN_NS 1000000
 
 static char *path_of(const char *job_id) {
@@ -63,6 +64,10 @@ int live_hold(const char *job_id) {
   return -1;
 }
 
+void live_engine(int fd, const char *engine) {
+  if (fd >= 0 && pwrite(fd, engine, strlen(engine), 0) < 0) return; /* then it does not tell */
+}
+
 void live_drop(const char *job_id, int fd) {
   CLEANUP_FREE char *path = path_of(job_id);
   if (fd < 0) return;
@@ -77,17 +82,19 @@ bool live_here(const char *host) {
 }
 
 /* Its age in seconds; -1: somebody holds it, or it is no mark. */
-static int64_t dead_mark(const char *path) {
+static int64_t dead_mark(const char *path, char *engine, size_t size) {
   CLEANUP_FD int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
   struct stat st;
   if (fd < 0 || fstat(fd, &st) || !S_ISREG(st.st_mode) || flock(fd, LOCK_SH | LOCK_NB)) return -1;
+  ssize_t n = size ? pread(fd, engine, size - 1, 0) : 0;
+  if (size) engine[n > 0 ? n : 0] = '\0';
   int64_t age = time(NULL) - st.st_mtime;
   return age > 0 ? age : 0;
 }
 
 bool live_died(const char *job_id) {
   CLEANUP_FREE char *path = path_of(job_id);
-  return path && dead_mark(path) >= 0;
+  return path && dead_mark(path, NULL, 0) >= 0;
 }
 
 bool live_dead(live_fn *fn, void *data) {
@@ -97,8 +104,9 @@ bool live_dead(live_fn *fn, void *data) {
   for (struct dirent *e; d && !found && (e = readdir(d));) {
     if (e->d_name[0] == '.') continue;
     CLEANUP_FREE char *path = path_of(e->d_name);
-    int64_t age = path ? dead_mark(path) : -1;
-    found = age >= 0 && fn(data, e->d_name, age);
+    char engine[ENGINE_MAX] = "";
+    int64_t age = path ? dead_mark(path, engine, sizeof engine) : -1;
+    found = age >= 0 && fn(data, e->d_name, engine, age);
   }
   if (d) closedir(d);
   return found;

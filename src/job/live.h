@@ -9,13 +9,16 @@
 /* The descriptor, kept over the fork; -1 where no such folder can be had (then nobody settles early:
  * harmless). */
 int live_hold(const char *job_id);
+/* Writes into it which engine the job is on (endpoint.text), for those who find it without its holders. */
+void live_engine(int fd, const char *engine);
 bool live_possible(void); /* there is such a folder: live_hold() failed because somebody else holds it */
 void live_drop(const char *job_id, int fd); /* removes the file: nothing is owed any more */
 bool live_held(const char *job_id);
 /* Its launcher and guardian are dead for certain: their mark is there, and nobody holds it. */
 bool live_died(const char *job_id);
-/* All such marks, with the age of each: fn's true ends it. Whether there was one that did. */
-typedef bool live_fn(void *data, const char *job_id, int64_t age_s);
+/* All such marks, with the age and the engine ("": it does not tell) of each: fn's true ends it. Whether
+ * there was one that did. */
+typedef bool live_fn(void *data, const char *job_id, const char *engine, int64_t age_s);
 bool live_dead(live_fn *fn, void *data);
 void live_forget(const char *job_id); /* removes such a mark: nothing is owed any more */
 bool live_here(const char *host);     /* is that this machine's name? NULL: no */

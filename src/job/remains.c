@@ -287,7 +287,8 @@ static void settle_claims(struct runtime *rt, struct loop *loop, struct history 
 }
 
 /* A mark of life has done its duty when the history has an end, or when nobody could do anything with it. */
-static bool drop_mark(void *data, const char *job_id, int64_t age_s) {
+static bool drop_mark(void *data, const char *job_id, const char *engine, int64_t age_s) {
+  (void)engine;
   bool ended = false;
   if ((known(data, job_id, &ended) && ended) || age_s > STALE_S) live_forget(job_id);
   return false;
@@ -305,11 +306,11 @@ void remains_settle(struct runtime *rt, struct loop *loop, struct history *h, bo
 }
 
 /* One that could not be settled in that time is of another engine or history. */
-static bool young(void *data, const char *job_id, int64_t age_s) {
-  (void)data, (void)job_id;
-  return age_s < WANTED_S;
+static bool young(void *here, const char *job_id, const char *engine, int64_t age_s) {
+  (void)job_id;
+  return age_s < WANTED_S && (!*engine || !strcmp(engine, here));
 }
 
-bool remains_wanted(void) {
-  return live_dead(young, NULL);
+bool remains_wanted(struct runtime *rt) {
+  return live_dead(young, (void *)rt->ops->info(rt)->endpoint);
 }

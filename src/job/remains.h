@@ -15,8 +15,8 @@ void remains_of(struct runtime *rt, const char *job_id);
  * younger than 10 minutes. told (or NULL) gets a line for each, for people. Best effort. */
 void remains_settle(struct runtime *rt, struct loop *loop, struct history *h, bool now, const char *settler,
                     struct strv *told);
-/* Is there anything of this machine's for remains_settle()? Asks no engine. */
-bool remains_wanted(void);
+/* Is there anything of this machine's for remains_settle() on that engine? Asks none. */
+bool remains_wanted(struct runtime *rt);
 /* One job of this machine's history that has no outcome, launcher, guardian or container. claim: of its
  * once-key, if it has that; NULL: none. The outcome is that of the key's record, else not_started if the
  * engine's memory proves it, else unknown. 1: recorded; 0: not to be settled; -1: err. */

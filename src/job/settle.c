@@ -186,7 +186,7 @@ int settle_one(struct runtime *rt, struct loop *loop, struct history *h, struct 
 bool settle_wanted(struct job *j) {
   struct job_list list = {0};
   struct error err = ERROR_INIT;
-  bool wanted = remains_wanted();
+  bool wanted = remains_wanted(j->rt);
   if (wanted) return true;
   if (j->rt->ops->jobs(j->rt, true, live_held, &list, &err)) return false;
   for (size_t k = 0; k < list.n && !wanted; k++) {

@@ -42,9 +42,9 @@ static void held_until_both_are_gone(void **state) {
   assert_false(live_held(id));
 }
 
-static bool is_ours(void *data, const char *job_id, int64_t age_s) {
+static bool is_ours(void *data, const char *job_id, const char *engine, int64_t age_s) {
   ++*(int *)data;
-  return !strcmp(job_id, id) && age_s < 60;
+  return !strcmp(job_id, id) && !strcmp(engine, "tcp://engine:1") && age_s < 60;
 }
 
 /* A mark that was left proves that its holders are dead; a live one, and none, prove nothing. */
@@ -55,6 +55,7 @@ static void the_dead_are_told(void **state) {
   int fd = live_hold(id);
   assert_false(live_died(id));
   assert_false(live_dead(is_ours, &looked));
+  live_engine(fd, "tcp://engine:1");
   close(fd); /* killed */
   assert_true(live_died(id));
   assert_false(live_held(id)); /* who looks leaves it */
