@@ -9,7 +9,8 @@ FILES=$PROJECT/tests/compose/engine
 SAME='def full: with_entries(select(.value != null and .value != [] and .value != {} and .value != "" and .value != 0 and .value != false));
   {config: (.Config | del(.Hostname, .Image, .Labels, .Tty, .AttachStdin, .AttachStdout, .AttachStderr, .OpenStdin, .StdinOnce, .Healthcheck,
       .ExposedPorts, .MacAddress) | .Env = ((.Env // []) | sort) | full),
-   host: (.HostConfig | del(.LogConfig, .RestartPolicy, .PortBindings, .AutoRemove, .Binds, .Mounts, .ConsoleSize, .NetworkMode, .Annotations) | full),
+   host: (.HostConfig | del(.LogConfig, .RestartPolicy, .PortBindings, .AutoRemove, .Binds, .Mounts, .ConsoleSize, .NetworkMode, .Annotations)
+      | .Ulimits = ((.Ulimits // []) | sort_by(.Name)) | full),
    mounts: (.Mounts | map({Type, Name: (if .Type == "volume" and (.Name | test("^[0-9a-f]{64}$")) then "anonymous" else .Name end),
       Source: (if .Type == "bind" then .Source else null end), Destination, RW, Propagation}) | sort_by(.Destination)),
    networks: (.NetworkSettings.Networks | keys)}'
