@@ -11,7 +11,7 @@ from proxy import Proxy
 
 RUN_ONCE = os.environ.get("RUN_ONCE", f"{ROOT}/build/run-once")
 TRACE = {}  # --only: all of it
-LAUNCHER_LIMIT, GUARDIAN_LIMIT = 90, 90
+LAUNCHER_LIMIT, GUARDIAN_LIMIT, UNATTENDED_LIMIT = 90, 90, 15
 
 
 def born(pid):
@@ -150,6 +150,10 @@ class Run:
     def settle(self):
         """What nobody looks after any more is settled by `jobs prune`; what was on its way when both died may be late."""
         late = {"launcher", "guardian"} <= self.hit
+        if "guardian" in self.hit:  # nobody waits for the command's end, when the launcher has left: settling is for what has ended
+            until = time.monotonic() + UNATTENDED_LIMIT
+            while any(c["State"] == "running" for c in self.containers()) and time.monotonic() < until:
+                time.sleep(0.2)
         for attempt in range(4 if late else 2):
             if attempt:
                 time.sleep(1)
