@@ -68,7 +68,7 @@ check: $(UNIT) ## unit tests
 check-asan: ## unit tests under AddressSanitizer and UBSan
 	@$(MAKE) -s B=$(B)/asan SAN=address,undefined check
 check-valgrind: ## unit tests under valgrind
-	@$(MAKE) -s B=$(B)/plain CFLAGS='-O1 -g' RUN='valgrind -q --error-exitcode=99 --leak-check=full --show-leak-kinds=definite --errors-for-leak-kinds=definite --child-silent-after-fork=yes' check
+	@$(MAKE) -s B=$(B)/plain CFLAGS='-O1 -g' RUN='env UNDER_VALGRIND=1 valgrind -q --error-exitcode=99 --leak-check=full --show-leak-kinds=definite --errors-for-leak-kinds=definite --child-silent-after-fork=yes' check
 check-e2e: ## end-to-end tests against a private engine
 	@scripts/test e2e
 check-compose: $(B)/compose-settings ## Compose files against Debian's docker-compose

@@ -22,6 +22,7 @@
 
 extern char **environ;
 
+#define LOOK_MS 20
 int64_t kube_plugin_limit_ms = 60000; /* some ask a service on the internet, which is slow at times */
 
 struct outlet { /* one of its two outputs */
@@ -36,8 +37,9 @@ struct kube_plugin {
   kube_plugin_fn *done;
   void *data;
   pid_t pid; /* 0: not running */
-  int pidfd;
+  int pidfd; /* -1: the kernel has none (before 5.3), `look` asks again and again */
   struct watch *end;
+  struct timer *look;
   struct timer *timer;
   struct outlet out, err;
   struct error fault; /* it could not be started */
@@ -195,7 +197,7 @@ static void on_end(void *data, int fd, unsigned events) {
   struct error err = ERROR_INIT;
   int status = 0;
   (void)fd, (void)events;
-  watch_set(p->end, 0);
+  if (p->end) watch_set(p->end, 0);
   timer_free(TAKE(p->timer));
   reap(p, &status);
   outlet_drain(&p->out);
@@ -203,6 +205,16 @@ static void on_end(void *data, int fd, unsigned events) {
   CLEANUP_JSON json_t *answer = judge_exit(p, status, &err) == 0 ? read_answer(p, &err) : NULL;
   trace(TRACE_RUNTIME, "credential plugin ended: %s", answer ? "credentials" : "none");
   p->done(p->data, answer, answer ? NULL : &err);
+}
+
+static void on_look(void *data) {
+  struct kube_plugin *p = data;
+  siginfo_t ended = {0};
+  timer_free(TAKE(p->look));
+  if (!waitid(P_PID, (id_t)p->pid, &ended, WEXITED | WNOHANG | WNOWAIT) && ended.si_pid)
+    on_end(p, -1, 0);
+  else
+    p->look = loop_timer(p->loop, LOOK_MS, on_look, p);
 }
 
 static void on_limit(void *data) {
@@ -278,13 +290,16 @@ static void start(struct kube_plugin *p, const struct endpoint *ep) {
   close(out[1]), close(complaints[1]);
   outlet_open(p, &p->out, out[0]);
   outlet_open(p, &p->err, complaints[0]);
-  if (rc == 0 && (p->pidfd = (int)syscall(SYS_pidfd_open, p->pid, 0)) < 0) rc = errno;
+  if (rc == 0 && (p->pidfd = (int)syscall(SYS_pidfd_open, p->pid, 0)) < 0 && errno != ENOSYS) rc = errno;
   if (rc) {
     error_set(&p->fault, ERR_CONFIG, "credential plugin %s cannot be started: %s%s%s", command_of(p),
               strerror(rc), hint ? "; " : "", hint ? hint : "");
     return;
   }
-  p->end = loop_watch(p->loop, p->pidfd, WATCH_IN, on_end, p);
+  if (p->pidfd >= 0)
+    p->end = loop_watch(p->loop, p->pidfd, WATCH_IN, on_end, p);
+  else
+    p->look = loop_timer(p->loop, LOOK_MS, on_look, p);
 }
 
 struct kube_plugin *kube_plugin_begin(struct loop *loop, const json_t *spec, const struct endpoint *ep,
@@ -308,6 +323,7 @@ void kube_plugin_free(struct kube_plugin *p) {
     reap(p, &status);
   }
   watch_free(p->end);
+  timer_free(p->look);
   timer_free(p->timer);
   fd_close(&p->pidfd);
   outlet_done(&p->out);
