@@ -135,7 +135,7 @@ release_file() {
   is "$(jq -r '[.release.name, .task, .env[] .name] | join(" ")' "$OUT" | grep -c PASSWORD)" 1
   once plan --output engine -e GIVEN=m4rker -- probe line
   is "$(jq -r '.Env[]' "$OUT" | grep ^GIVEN)" 'GIVEN=<set, 6 bytes>'
-  ! grep -r m4rker "$OUT" "$RUN_ONCE_HISTORY" 2>/dev/null
+  ! grep -r m4rker "$OUT" "$RUN_ONCE_HISTORY" 2>/dev/null || return 1
   once plan --output engine --show-values -e GIVEN=m4rker -- probe line
   is "$(jq -r '.Env[]' "$OUT" | grep ^GIVEN)" 'GIVEN=m4rker'
   once plan --pull never --from image/no-such-image -- ls
@@ -234,12 +234,12 @@ release_file() {
   RUN_ONCE_TIMEOUT=m4rker once run --from "image/$IMAGE" ls
   status_is 125
   one_complaint 'RUN_ONCE_TIMEOUT: '
-  ! grep m4rker "$ERR"
+  ! grep m4rker "$ERR" || return 1
 }
 
 @test "values given by --env are not in the process list" {
   start_job -e A=m4rker --env=B=m4rker -eC=m4rker -- probe notice WINCH sleep 1
-  ! cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\0' '\n' | grep '^\(--env=\|-e\)\?[ABC]=m4rker'
+  ! cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\0' '\n' | grep '^\(--env=\|-e\)\?[ABC]=m4rker' || return 1
   end_job
   status_is 0
 }

@@ -29,7 +29,7 @@ compared() {
   diff "$WORK/theirs" "$WORK/ours"
   # Inert: nothing by which the application is found is on ours.
   is "$(docker inspect -f '{{.HostConfig.RestartPolicy.Name}} {{len .HostConfig.PortBindings}}' "$(result target.id)")" "no 0"
-  ! docker inspect "$(result target.id)" | grep -E 'www|com.docker.compose|traefik.enable": "true"'
+  ! docker inspect "$(result target.id)" | grep -E 'www|com.docker.compose|traefik.enable": "true"' || return 1
   docker rm -fv theirs "$(result target.id)" >/dev/null
 }
 

@@ -199,7 +199,7 @@ all_options() { { "$RUN_ONCE" help man | tr -d '\\' | grep -oE -- '--[a-z][a-z-]
 
 @test "the recorded session: no path of the machine it was made on, and the ends it is there to show" {
   local session=$PROJECT/docs/session.txt line
-  ! grep -nE '/(tmp|work|build|home)/' "$session" "${session%.txt}.svg"
+  ! grep -nE '/(tmp|work|build|home)/' "$session" "${session%.txt}.svg" || return 1
   for line in 'status 3, stdout: 4 orders before' 'status 121' 'it ended with status 0' 'status 122' 'status 7' '$ run-once history verify' 'whole: '; do
     grep -qF -- "$line" "$session" || { echo "not in the session: $line"; return 1; }
   done

@@ -155,9 +155,9 @@ private_kib() { awk '/^Private_/ { s += $2 } END { print s }' "/proc/$1/smaps_ro
   is "$(readlink /proc/$pid/cwd)" /
   is "$(readlink /proc/$pid/fd/0 /proc/$pid/fd/1 /proc/$pid/fd/2 | sort -u)" /dev/null
   is "$(ps -o sid= -p "$pid" | tr -d ' ')" "$pid"
-  ! ls -l "/proc/$pid/fd" | grep -E 'leak|guardian.bats|result|out$|err$'
-  ! grep -aE 'marked|PATH=|HOME=' "/proc/$pid/environ" "/proc/$pid/cmdline"
-  ! grep -a marked-argument "/proc/$launcher/cmdline" "/proc/$launcher/environ"
+  ! ls -l "/proc/$pid/fd" | grep -E 'leak|guardian.bats|result|out$|err$' || return 1
+  ! grep -aE 'marked|PATH=|HOME=' "/proc/$pid/environ" "/proc/$pid/cmdline" || return 1
+  ! grep -a marked-argument "/proc/$launcher/cmdline" "/proc/$launcher/environ" || return 1
   kill_launcher
   within 5 eval 'ls -l /proc/$pid/fd | grep -q socket'
   # Once it only waits. With nobody else using the same libraries, their pages count as its own.

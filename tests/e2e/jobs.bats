@@ -235,7 +235,7 @@ end_of() {
   has_state theirs exited
   once jobs prune --now
   status_is 0
-  ! has_state theirs exited
+  ! has_state theirs exited || return 1
   is "$(field theirsxxxxxx exit_code) $(field theirsxxxxxx settled_by)" '7 jobs prune'
   has_state "$(container_of "$running")" running
   has_state "$(container_of "$kept")" exited
@@ -296,7 +296,7 @@ forgotten_volume() { docker volume create --label run-once.id="$1" --label run-o
   once jobs prune
   status_is 0
   err_has 'job goneandgonex: a volume that it left was removed'
-  ! volume_there "$forgotten"
+  ! volume_there "$forgotten" || return 1
   for v in "$theirs" "$unlabelled" "$used" named "$live"; do volume_there "$v"; done
   end_job
   once jobs prune --now
