@@ -1,7 +1,5 @@
-/* One job, from settings to verdict. The only entry is job_run(); the parts are:
- *   job.c (the order of section 5), verdict.c, output.c (to fds 1 and 2, back-pressure, spill), input.c,
- * interrupt.c (signals, second INT), deadline.c, guardian.c (outlives the launcher), record.c, lock.c,
- * once.c, settle.c. */
+/* One job, from settings to verdict. The only entry is job_launch(); src/README.md has the parts,
+ * file by file. */
 #ifndef JOB_JOB_H
 #define JOB_JOB_H
 #include "job/outcome.h"

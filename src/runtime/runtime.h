@@ -1,14 +1,14 @@
 /* A container runtime as the job sees it. One `struct runtime` is one engine (or cluster namespace) reached
- * one way. registry.c knows the kinds. docker/ implements all of it; nothing outside runtime/docker/ knows
- * Docker.
+ * one way. registry.c knows the kinds. docker/ and kube/ implement it; nothing outside them knows Docker or
+ * Kubernetes.
  *
  * Life of a container, in this order, so that the fastest command loses no byte and no status:
  *   prepare -> (pull -> prepare) -> watch -> create -> attach -> wait_begin -> start -> ... -> state ->
  * remove All calls block in the loop (net/loop.h: watches, streams and signals go on), except where
- * "callbacks" is said. Container ids are the engine's full ids; job ids are ours (a label), found again by
- * find(). Errors: ERR_MISSING (no such thing), ERR_CONFLICT, ERR_IMAGE, ERR_PERMISSION, ERR_ENGINE,
- * ERR_UNREACHABLE (nothing sent), ERR_LOST / ERR_TIMEOUT (may have been done: look before anything else),
- * ERR_CANCELLED/ERR_DEADLINE_START (loop interrupt). */
+ * "callbacks" is said. Container ids are the runtime's own texts (Docker: the full id); job ids are ours (a
+ * label), found again by find(). Errors: ERR_MISSING (no such thing), ERR_CONFLICT, ERR_IMAGE,
+ * ERR_PERMISSION, ERR_ENGINE, ERR_UNREACHABLE (nothing sent), ERR_LOST / ERR_TIMEOUT (may have been done:
+ * look before anything else), ERR_CANCELLED/ERR_DEADLINE_START (loop interrupt). */
 #ifndef RUNTIME_RUNTIME_H
 #define RUNTIME_RUNTIME_H
 #include "base/error.h"
@@ -275,7 +275,8 @@ struct runtime {
   struct runtime_voice voice; /* set by whoever opened it; all NULL: nobody listens */
 };
 
-/* kind "docker" (which takes Podman too) or "podman". The client is made, nothing is sent yet. */
+/* kind "docker" (which takes Podman too), "podman" or "kubernetes". The client is made, nothing is sent yet.
+ */
 int runtime_open(const char *kind, struct loop *loop, const struct endpoint *ep, struct runtime **ret,
                  struct error *err);
 #endif
