@@ -63,16 +63,18 @@ int docker_claim_read(struct runtime *rt, const char *key_hash, json_t **ret_lab
   return rc;
 }
 
-int docker_claim_free(struct runtime *rt, const char *key_hash, struct error *err) {
-  static const char what[] = "removing the once-record failed";
-  CLEANUP_FREE char *name = volume_name(key_hash);
+int docker_volume_remove(struct docker *d, const char *name, const char *what, struct error *err) {
   CLEANUP_FREE char *path = xprintf("/volumes/%s", name);
   struct http_response r;
-  if (docker_call((struct docker *)rt, "DELETE", path, NULL, false, CALL_MS, &r, err) < 0)
-    return error_prefix(err, what);
+  if (docker_call(d, "DELETE", path, NULL, false, CALL_MS, &r, err) < 0) return error_prefix(err, "%s", what);
   int rc = r.status == 204 || r.status == 404 ? 0 : docker_fault(&r, what, err);
   http_response_done(&r);
   return rc;
+}
+
+int docker_claim_free(struct runtime *rt, const char *key_hash, struct error *err) {
+  CLEANUP_FREE char *name = volume_name(key_hash);
+  return docker_volume_remove((struct docker *)rt, name, "removing the once-record failed", err);
 }
 
 /* Carriers that somebody left behind when he died between two requests; label: of one key, or of all. Best

@@ -53,13 +53,7 @@ int docker_leftover_remove(struct runtime *rt, const struct leftover *l, struct 
   static const char what[] = "removing a volume that was left failed";
   if (l->claim || !volume_is_anonymous(l->name))
     return error_set(err, ERR_CONFLICT, "%s: %s is not an anonymous one", what, l->name);
-  CLEANUP_FREE char *path = xprintf("/volumes/%s", l->name);
-  struct http_response r;
-  if (docker_call((struct docker *)rt, "DELETE", path, NULL, false, CALL_MS, &r, err) < 0)
-    return error_prefix(err, what);
-  int rc = r.status == 204 || r.status == 404 ? 0 : docker_fault(&r, what, err);
-  http_response_done(&r);
-  return rc;
+  return docker_volume_remove((struct docker *)rt, l->name, what, err);
 }
 
 struct reading {

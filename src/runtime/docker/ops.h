@@ -44,6 +44,8 @@ int docker_wait_begin(struct runtime *rt, const char *id, bool next_exit, struct
 int docker_jobs(struct runtime *rt, bool ended_only, job_skip *skip, struct job_list *ret, struct error *err);
 int docker_by_name(struct runtime *rt, const char *name, struct job_info *ret, struct error *err);
 /* claim.c */
+/* Without force; one that is not there: success. `what` begins a complaint. */
+int docker_volume_remove(struct docker *d, const char *name, const char *what, struct error *err);
 int docker_claim(struct runtime *rt, const char *key_hash, json_t *labels, json_t **ret_labels,
                  struct error *err);
 int docker_claim_read(struct runtime *rt, const char *key_hash, json_t **ret_labels, struct error *err);
