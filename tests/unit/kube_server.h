@@ -2,6 +2,7 @@
  * that stay open. Every connection is a process; all share a log of the requests. */
 #ifndef UNIT_KUBE_SERVER_H
 #define UNIT_KUBE_SERVER_H
+#include "certificate.h"
 #include "server.h"
 #include <arpa/inet.h>
 #include <openssl/pem.h>
@@ -114,30 +115,6 @@ static inline void kube_server_run(struct kube_server *s) {
   }
 }
 
-static inline int kube_certificate(const char *cert, const char *key_file) {
-  EVP_PKEY *key = EVP_EC_gen("P-256");
-  X509 *x = X509_new();
-  X509_NAME *name = X509_get_subject_name(x);
-  X509_EXTENSION *san =
-      X509V3_EXT_conf_nid(NULL, NULL, NID_subject_alt_name, "DNS:k.example,DNS:localhost,IP:127.0.0.1");
-  X509_set_version(x, 2);
-  ASN1_INTEGER_set(X509_get_serialNumber(x), 1);
-  X509_gmtime_adj(X509_getm_notBefore(x), -60);
-  X509_gmtime_adj(X509_getm_notAfter(x), 3600);
-  X509_set_pubkey(x, key);
-  X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, (const unsigned char *)"test", -1, -1, 0);
-  X509_set_issuer_name(x, name);
-  X509_add_ext(x, san, -1);
-  X509_sign(x, key, EVP_sha256());
-  FILE *f = fopen(cert, "w"), *g = fopen(key_file, "w");
-  int ok = f && g && PEM_write_X509(f, x) && PEM_write_PrivateKey(g, key, NULL, NULL, 0, NULL, NULL);
-  fclose(f), fclose(g);
-  X509_EXTENSION_free(san);
-  X509_free(x);
-  EVP_PKEY_free(key);
-  return ok ? 0 : -1;
-}
-
 /* Zeroed but for what the test wants: tls, wants_certificate, reply. */
 static inline void kube_server_start(struct kube_server *s) {
   struct sockaddr_in sa = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
@@ -146,7 +123,7 @@ static inline void kube_server_start(struct kube_server *s) {
   if (!mkdtemp(s->dir)) abort();
   snprintf(s->cert, sizeof s->cert, "%s/cert.pem", s->dir);
   snprintf(s->key, sizeof s->key, "%s/key.pem", s->dir);
-  if (kube_certificate(s->cert, s->key)) abort();
+  if (write_certificate("DNS:k.example,DNS:localhost,IP:127.0.0.1", s->cert, s->key)) abort();
   s->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   setsockopt(s->fd, SOL_SOCKET, SO_REUSEADDR, &(int){1}, sizeof(int));
   if (bind(s->fd, (struct sockaddr *)&sa, len) || listen(s->fd, 64)) abort();

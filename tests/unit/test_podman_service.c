@@ -4,7 +4,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/fd.h"
-#include "descriptors.h"
+#include "false_program.h"
 #include "net/podman_service.h"
 #include <dirent.h>
 #include <signal.h>
@@ -15,30 +15,6 @@
 #include <time.h>
 #include <unistd.h>
 
-static char top[] = "/tmp/run-once-unit-XXXXXX";
-
-static int setup_group(void **state) {
-  if (!mkdtemp(top) || setenv("XDG_RUNTIME_DIR", top, 1) || chmod(top, 0700)) return -1;
-  CLEANUP_FREE char *path = xprintf("%s/bin:%s", top, getenv("PATH"));
-  CLEANUP_FREE char *bin = xprintf("%s/bin", top);
-  if (mkdir(bin, 0700) || setenv("PATH", path, 1)) return -1;
-  return count_descriptors(state);
-}
-
-static int teardown_group(void **state) {
-  CLEANUP_FREE char *rm = xprintf("rm -rf %s", top);
-  return system(rm) | compare_descriptors(state);
-}
-
-static void fake_podman(const char *body) {
-  CLEANUP_FREE char *path = xprintf("%s/bin/podman", top);
-  FILE *f = fopen(path, "w");
-  assert_non_null(f);
-  fprintf(f, "#!/bin/sh\n%s\n", body);
-  fclose(f);
-  chmod(path, 0755);
-}
-
 /* One that listens, and writes its pid to TOP/pid. */
 static void fake_listening(void) {
   CLEANUP_FREE char *body =
@@ -47,7 +23,7 @@ static void fake_listening(void) {
               "\"w\").write(str(os.getpid()))\n"
               "s.listen(9); time.sleep(60)' \"$socket\" %s/pid",
               top);
-  fake_podman(body);
+  false_program("podman", body);
 }
 
 static pid_t pid_of_it(void) {
@@ -82,7 +58,7 @@ static void fails(const char *body, const char *words) {
       xprintf("cannot reach the engine at unix:///run/podman/podman.sock: no such socket, and starting "
               "'podman system service' failed: %s; 'podman info' must work here",
               words);
-  fake_podman(body);
+  false_program("podman", body);
   struct podman_service *s = service(loop);
   assert_int_equal(podman_service_ready(s, &err), -1);
   assert_string_equal(err.text, text);
@@ -112,7 +88,7 @@ static void what_it_is_called_with(void **state) {
   struct loop *loop = loop_new();
   struct error err = ERROR_INIT;
   (void)state;
-  fake_podman("echo \"$@\" >&2; exit 1");
+  false_program("podman", "echo \"$@\" >&2; exit 1");
   struct podman_service *s = service(loop);
   assert_int_equal(podman_service_ready(s, &err), -1);
   assert_non_null(strstr(err.text, "failed: system service --time=60 unix:///"));
@@ -160,7 +136,7 @@ static void one_behind_another_ends_too(void **state) {
   fake_listening();
   CLEANUP_FREE char *from = xprintf("%s/bin/podman", top), *to = xprintf("%s/bin/inner", top);
   assert_int_equal(rename(from, to), 0);
-  fake_podman("trap : TERM\ninner \"$@\" &\nwhile kill -0 $!; do wait $!; done");
+  false_program("podman", "trap : TERM\ninner \"$@\" &\nwhile kill -0 $!; do wait $!; done");
   struct podman_service *s = service(loop);
   if (podman_service_ready(s, &err)) fail_msg("%s", err.text);
   pid_t inner = pid_of_it();
@@ -180,7 +156,7 @@ static void an_interrupt_ends_it(void **state) {
   struct loop *loop = loop_new();
   struct error err = ERROR_INIT;
   (void)state;
-  fake_podman("exec sleep 60");
+  false_program("podman", "exec sleep 60");
   struct podman_service *s = service(loop);
   loop_set_interrupt(loop, (struct interrupt){at_once, NULL});
   int64_t from = clock_ms();

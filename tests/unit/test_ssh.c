@@ -3,7 +3,7 @@
 #include "base/alloc.h"
 #include "base/buf.h"
 #include "base/fd.h"
-#include "descriptors.h"
+#include "false_program.h"
 #include "net/ssh.h"
 #include "net/ssh_words.h"
 #include "net/tunnel_folder.h"
@@ -13,30 +13,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-static char top[] = "/tmp/run-once-unit-XXXXXX";
-
-static int setup_group(void **state) {
-  if (!mkdtemp(top) || setenv("XDG_RUNTIME_DIR", top, 1) || chmod(top, 0700)) return -1;
-  CLEANUP_FREE char *path = xprintf("%s/bin:%s", top, getenv("PATH"));
-  CLEANUP_FREE char *bin = xprintf("%s/bin", top);
-  if (mkdir(bin, 0700) || setenv("PATH", path, 1)) return -1;
-  return count_descriptors(state);
-}
-
-static int teardown_group(void **state) {
-  CLEANUP_FREE char *rm = xprintf("rm -rf %s", top);
-  return system(rm) | compare_descriptors(state);
-}
-
-static void fake_ssh(const char *body) {
-  CLEANUP_FREE char *path = xprintf("%s/bin/ssh", top);
-  FILE *f = fopen(path, "w");
-  assert_non_null(f);
-  fprintf(f, "#!/bin/sh\n%s\n", body);
-  fclose(f);
-  chmod(path, 0755);
-}
 
 static size_t folders_left(void) {
   DIR *dir = opendir(top);
@@ -96,7 +72,7 @@ static void faults_in_words(void **state) {
 static void fails(const char *body, struct error *err) {
   struct loop *loop = loop_new();
   struct endpoint ep;
-  fake_ssh(body);
+  false_program("ssh", body);
   parse("ssh://me@host:2222/run/x.sock", &ep);
   struct ssh_tunnel *t = ssh_tunnel_new(loop, &ep);
   assert_int_equal(ssh_tunnel_ready(t, err), -1);
@@ -164,7 +140,7 @@ static void an_interrupt_ends_it(void **state) {
   struct error err = ERROR_INIT;
   int asked = 0;
   (void)state;
-  fake_ssh("exec sleep 60");
+  false_program("ssh", "exec sleep 60");
   parse("ssh://host", &ep);
   loop_set_interrupt(loop, (struct interrupt){interrupt, &asked});
   struct ssh_tunnel *t = ssh_tunnel_new(loop, &ep);

@@ -2,6 +2,7 @@
  * on), a stream cut without one. */
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "certificate.h"
 #include "descriptors.h"
 #include "net/upgrade.h"
 #include "server.h"
@@ -25,30 +26,6 @@ struct world {
   int ends, writable;
   bool bad;
 };
-
-/* A certificate for 127.0.0.1, signed by itself: authority, server and client in one. */
-static int make_certificate(struct world *w) {
-  EVP_PKEY *key = EVP_EC_gen("P-256");
-  X509 *x = X509_new();
-  X509_NAME *name = X509_get_subject_name(x);
-  X509_EXTENSION *san = X509V3_EXT_conf_nid(NULL, NULL, NID_subject_alt_name, "IP:127.0.0.1");
-  X509_set_version(x, 2);
-  ASN1_INTEGER_set(X509_get_serialNumber(x), 1);
-  X509_gmtime_adj(X509_getm_notBefore(x), -60);
-  X509_gmtime_adj(X509_getm_notAfter(x), 3600);
-  X509_set_pubkey(x, key);
-  X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, (const unsigned char *)"test", -1, -1, 0);
-  X509_set_issuer_name(x, name);
-  X509_add_ext(x, san, -1);
-  X509_sign(x, key, EVP_sha256());
-  FILE *f = fopen(w->cert, "w"), *g = fopen(w->key, "w");
-  int ok = f && g && PEM_write_X509(f, x) && PEM_write_PrivateKey(g, key, NULL, NULL, 0, NULL, NULL);
-  fclose(f), fclose(g);
-  X509_EXTENSION_free(san);
-  X509_free(x);
-  EVP_PKEY_free(key);
-  return ok ? 0 : -1;
-}
 
 static void serve_input(SSL *ssl) {
   static char buf[65536];
@@ -118,7 +95,9 @@ static int setup(void **state) {
   if (!mkdtemp(w->dir)) return -1;
   snprintf(w->cert, sizeof w->cert, "%s/cert.pem", w->dir);
   snprintf(w->key, sizeof w->key, "%s/key.pem", w->dir);
-  if (make_certificate(w) || bind(fd, (struct sockaddr *)&sa, len) || listen(fd, 8)) return -1;
+  if (write_certificate("IP:127.0.0.1", w->cert, w->key) || bind(fd, (struct sockaddr *)&sa, len) ||
+      listen(fd, 8))
+    return -1;
   getsockname(fd, (struct sockaddr *)&sa, &len);
   w->port = ntohs(sa.sin_port);
   if (!(w->pid = fork())) server_main(w, fd);
