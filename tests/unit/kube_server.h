@@ -3,6 +3,8 @@
 #ifndef UNIT_KUBE_SERVER_H
 #define UNIT_KUBE_SERVER_H
 #include "certificate.h"
+#include "data/json.h"
+#include "runtime/registry.h"
 #include "server.h"
 #include <arpa/inet.h>
 #include <openssl/pem.h>
@@ -141,5 +143,19 @@ static inline void kube_server_stop(struct kube_server *s) {
   munmap((void *)s->shared, sizeof *s->shared);
   snprintf(command, sizeof command, "rm -r %s", s->dir);
   if (system(command)) abort();
+}
+/* Starts it and opens a runtime on it, without TLS, in namespace "shop". */
+static inline struct runtime *kube_server_open(struct kube_server *s, struct loop *loop, reply_fn *reply) {
+  struct runtime *rt;
+  s->reply = reply;
+  kube_server_start(s);
+  CLEANUP_JSON json_t *context = json_pack("{s:s}", "namespace", "shop");
+  struct endpoint ep = {.scheme = ENDPOINT_TCP,
+                        .text = (char *)"http://test",
+                        .host = (char *)"127.0.0.1",
+                        .port = s->port,
+                        .context = context};
+  assert_int_equal(kubernetes_open(loop, &ep, &rt, NULL), 0);
+  return rt;
 }
 #endif

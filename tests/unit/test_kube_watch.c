@@ -91,16 +91,7 @@ static int teardown(void **state) {
 }
 
 static void open_server(struct world *w, reply_fn *reply) {
-  struct runtime *rt;
-  w->s.reply = reply;
-  kube_server_start(&w->s);
-  CLEANUP_JSON json_t *context = json_pack("{s:s}", "namespace", "shop");
-  struct endpoint ep = {.scheme = ENDPOINT_TCP,
-                        .text = (char *)"http://test",
-                        .host = (char *)"127.0.0.1",
-                        .port = w->s.port,
-                        .context = context};
-  assert_int_equal(kubernetes_open(w->loop, &ep, &rt, NULL), 0);
+  struct runtime *rt = kube_server_open(&w->s, w->loop, reply);
   w->k = (struct kube *)rt;
 }
 
