@@ -16,7 +16,8 @@
 #define EVENTS_MS                                                                                            \
   300 /* events come over a connection of their own: a kill may be told a moment after the end it caused */
 #define EARLY_MS 20
-#define LONG_BEFORE_MS 200 /* no delay of an engine that tells both */
+#define LONG_BEFORE_MS 200 /* no delay between an engine that tells both and us */
+#define OWN_DELAY_MS 10000 /* nor is one believed that is later than this by its own account */
 #define SILENT_MS 2000     /* output ended, but nobody says that the container did */
 #define CHECK_MS 15000     /* a suspended machine wakes up within that of a deadline that has passed */
 
@@ -219,9 +220,32 @@ static enum look look(struct job *j) {
   return j->rt->ops->wait_begin(j->rt, j->cid, false, &j->wait, &err) ? regained(j) : LOOK_GOES_ON;
 }
 
+/* Whoever killed the command is known only by the events: the end is told as the last of them. */
+static void hear_out(struct job *j) {
+  struct error err = ERROR_INIT;
+  if (!j->end_seen || j->died) return;
+  if (j->watch_lost && job_watch(j, &err)) return;
+  int64_t late = j->rt->ops->info(j->rt)->tells_late_ms;
+  for (int64_t end = clock_ms() + EVENTS_MS + late, now;
+       (now = clock_ms()) < end && !j->died && !j->watch_lost;)
+    loop_step(j->loop, (int)(end - now));
+}
+
+/* When the command ended, clock_ms(), or later: never earlier. A busy engine tells the end long after it has
+ * closed the stream: how long, it says by two times of its own clock. `heard`: the end was known by then. */
+static int64_t ended_at(struct job *j, int64_t heard) {
+  hear_out(j);
+  int64_t finished = clock_parse_rfc3339(j->ev.state.finished_at);
+  if (!j->died || finished <= 0) return heard;
+  int64_t delay = (j->died_ns - finished) / 1000000;
+  if (delay < 0 || delay > OWN_DELAY_MS) return heard;
+  return j->died_at - delay < heard ? j->died_at - delay : heard;
+}
+
 /* The engine closes the attached stream when the command ends, within moments of saying so. Closed well
  * before that, it was closed by something in between: the log has the rest. (Or the command closed its own
- * output: then nothing is missing.) */
+ * output: then nothing is missing.) Input whose end went just before that counts as delivered only where the
+ * command had ended by then: one that went on for long was perhaps cut off from its input. */
 static bool closed_early(struct job *j) {
   int64_t at = j->died ? j->died_at : clock_ms();
   bool sure = j->rt->ops->info(j->rt)->resumes; /* it knows the log and its end */
@@ -229,7 +253,7 @@ static bool closed_early(struct job *j) {
     return false;
   j->closed_early = true;
   int64_t late = j->rt->ops->info(j->rt)->tells_late_ms;
-  bool long_before = at - j->stream_ended_at > LONG_BEFORE_MS + late;
+  bool long_before = ended_at(j, at) - j->stream_ended_at > LONG_BEFORE_MS + late;
   if (long_before && j->stream_ended_at - j->input_done_at < LONG_BEFORE_MS) job_doubt_input(j);
   trace(TRACE_JOB, "output ended %lld ms before the command", (long long)(at - j->stream_ended_at));
   stream_free(j->stream);
@@ -265,17 +289,6 @@ static int64_t rewatch(struct job *j) {
   if (clock_ms() < due) return due;
   if (job_watch(j, &err)) j->stream_cut = j->stream_ended = true; /* contact is lost: regain */
   return 0;
-}
-
-/* Whoever killed the command is known only by the events: the end is told as the last of them. */
-static void hear_out(struct job *j) {
-  struct error err = ERROR_INIT;
-  if (!j->end_seen || j->died) return;
-  if (j->watch_lost && job_watch(j, &err)) return;
-  int64_t late = j->rt->ops->info(j->rt)->tells_late_ms;
-  for (int64_t end = clock_ms() + EVENTS_MS + late, now;
-       (now = clock_ms()) < end && !j->died && !j->watch_lost;)
-    loop_step(j->loop, (int)(end - now));
 }
 
 static int step_ms(int64_t due) {

@@ -83,7 +83,9 @@ struct job {
   bool unconfirmed;   /* killed, and no end was told */
   bool died, destroyed, watch_lost, seen_start;
   int64_t died_at; /* clock_ms() of the first event that says so */
+  int64_t died_ns; /* its time by the engine's clock */
   int64_t last_event_ns;
+  int64_t back_ns;      /* engine's clock when contact was there again, with the start forgotten; 0 none */
   int64_t watched_at;   /* clock_ms() of the last subscription to events */
   int ours[65];         /* signals we sent whose kill event has not come yet */
   bool stop_asked;      /* by `jobs stop` of anyone */
@@ -125,8 +127,9 @@ void job_doubt_input(struct job *j);
 /* For what is owed at the end: waits for contact until then; -1: there is none. */
 int job_reach(struct job *j, int64_t until);
 bool job_out_of_contact(const struct error *err); /* it may go better in a moment */
-/* It has ended and the engine does not remember its start: the engine was restarted meanwhile. */
-void job_forgotten(struct job *j);
+/* Its state is read: did it end while its engine was away, though that told so later? Then output may be
+ * missing. */
+void job_ended_unread(struct job *j);
 /* The command may have begun: what was asked of us before is off, what comes is for the command. */
 bool job_begun(const struct job *j);
 /* waiting.c: words of a start that takes its time, to stderr by --progress. */
