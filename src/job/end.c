@@ -197,6 +197,7 @@ static void gather(struct job *j) {
   if (!j->ev.deadline) j->ev.deadline = (enum deadline)atomic_load(&l->deadline_fired);
   if (atomic_load(&l->our_stop)) j->ev.our_stop = true;
   if (!j->output) return;
+  job_ended_unread(j);
   /* The end was read after all, what came behind the cut was not. */
   if (j->stream_cut && j->ev.state_read && j->o->gap < 0) j->o->gap = 0;
   j->o->stdout_bytes = output_bytes(j->output, 1);

@@ -5,6 +5,7 @@
 #include <signal.h>
 
 #define ARRIVES_MS 1000 /* input that was sent then has arrived: nobody between holds it back for longer */
+#define CLOCK_NS INT64_C(1000000000) /* an HTTP date has whole seconds, of which we have the middle */
 #define BACKOFF_FIRST_MS 100
 #define BACKOFF_MAX_MS 5000
 #define REPLAY_STEP_MS 100
@@ -47,12 +48,30 @@ static int replay_events(struct job *j) {
   return 0;
 }
 
-void job_forgotten(struct job *j) {
-  if (!j->rt->ops->info(j->rt)->live_restore) j->ev.engine_restarted = true;
+/* The start is not among the events that the engine remembers: it was restarted, or has had many others
+ * since. */
+static void forgotten(struct job *j, const struct container_state *st, bool over) {
+  const struct runtime_ops *ops = j->rt->ops;
+  int64_t started = clock_parse_rfc3339(st->started_at);
+  enum recall r = ops->recall ? ops->recall(j->rt, j->o->id, started) : RECALL_AFRESH;
+  j->ev.end_unseen = true; /* perhaps: also one that it does not know of yet, or told and forgot */
+  if (r == RECALL_STARTED) j->seen_start = true; /* told a little late */
+  if (r == RECALL_NOT_TOLD) j->ev.forgotten = true;
+  if (r == RECALL_AFRESH && over && !ops->info(j->rt)->live_restore) j->ev.engine_restarted = true;
 }
 
-/* 1: try again; 0: in contact; -1: over. */
-static int try_once(struct job *j) {
+/* What a container writes while its engine is away waits in a pipe; when it ends there, that is lost. */
+static void miss_output(struct job *j) {
+  if (!j->unattended && j->o->gap < 0) j->o->gap = 0;
+}
+
+void job_ended_unread(struct job *j) {
+  int64_t ended = clock_parse_rfc3339(j->ev.state.finished_at);
+  if (j->back_ns && j->ev.state_read && ended && ended < j->back_ns + CLOCK_NS) miss_output(j);
+}
+
+/* died: the end was told before contact was lost. 1: try again; 0: in contact; -1: over. */
+static int try_once(struct job *j, bool died) {
   struct error err = ERROR_INIT;
   struct container_state st;
   loop_drop_connections(j->loop);
@@ -65,11 +84,9 @@ static int try_once(struct job *j) {
   if (replay_events(j)) return 1;
   bool over = st.status == STATE_EXITED || st.status == STATE_DEAD;
   if (st.status == STATE_CREATED && !st.ever_started) return 1;
-  if (!j->seen_start)
-    j->ev.end_unseen = true; /* perhaps: also one that it does not know of yet, or told and forgot */
-  if (over && !j->seen_start) job_forgotten(j);
-  /* What a container writes while its engine is away waits in a pipe; when it ends there, that is lost. */
-  if (over && !j->seen_start && !j->died && !j->unattended && j->o->gap < 0) j->o->gap = 0;
+  if (!j->seen_start) forgotten(j, &st, over);
+  if (!j->seen_start && !died) j->back_ns = j->rt->ops->clock_ns(j->rt);
+  if (over && !j->seen_start && !died) miss_output(j);
   trace(TRACE_JOB, "contact again: %s, events %s", over ? "ended" : "running",
         j->seen_start ? "kept" : "forgotten");
   if (!over && j->rt->ops->wait_begin(j->rt, j->cid, false, &j->wait, &err)) return 1;
@@ -79,13 +96,13 @@ static int try_once(struct job *j) {
 int job_regain(struct job *j) {
   int64_t backoff = BACKOFF_FIRST_MS;
   if (!j->lost_at) j->lost_at = clock_ms();
-  bool said = false;
+  bool said = false, died = j->died;
   event_watch_free(j->watch);
   j->watch = NULL;
   cut_input(j);
   for (;;) {
     job_streams_close(j);
-    int rc = try_once(j);
+    int rc = try_once(j, died);
     if (rc <= 0) {
       if (!rc && said) job_say(j, "in contact with the engine again");
       if (!rc) j->lost_at = 0;

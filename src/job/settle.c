@@ -103,8 +103,7 @@ static void decide(struct runtime *rt, struct loop *loop, const struct job_info 
   e.our_stop = m.asked && m.kill;
   e.input_forwarded = i->open_stdin && !i->tty; /* whether its input was whole, nobody knows any more */
   e.input_cut = e.input_forwarded;
-  e.engine_restarted = !m.start && i->state.exit_code == 0;
-  e.end_unseen = !m.start;
+  e.forgotten = e.end_unseen = !m.start;
   int64_t limit = limit_ms(i);
   int64_t ran =
       (clock_parse_rfc3339(i->state.finished_at) - clock_parse_rfc3339(i->state.started_at)) / 1000000;

@@ -163,15 +163,14 @@ static void take_id(struct job *j, const struct owed *o) {
   if (!j->cid && o->cid) j->cid = xstrdup(o->cid);
 }
 
-/* The end of a command that perhaps nobody watched. A start that is forgotten then is that of an engine which
- * was restarted, or has had many other events: its 0 proves nothing. */
+/* The end of a command that perhaps nobody watched. An engine that has forgotten the start was restarted, or
+ * has had many other events: its 0 proves nothing. */
 static int read_unwatched(struct job *j) {
   bool watched = j->watch != NULL;
   if (!watched) watch_remembered(j);
   if (job_read_state(j)) return -1;
   if (watched || j->seen_start) return 0;
-  j->ev.end_unseen = true;
-  if (j->ev.state.exit_code == 0) j->ev.engine_restarted = true;
+  j->ev.forgotten = j->ev.end_unseen = true;
   return 0;
 }
 

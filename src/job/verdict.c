@@ -96,8 +96,9 @@ static enum cause deadline_cause(enum deadline d) {
                               : CAUSE_DEADLINE_RUN;
 }
 
-/* The runtime held it where nobody of ours was left to do so. */
+/* The runtime held it where nobody of ours was left to do so, or where start() waits for the command. */
 static enum deadline deadline_of(const struct evidence *e) {
+  if (e->deadline == DEADLINE_NONE && e->state.end == END_DEADLINE_START) return DEADLINE_START;
   if (e->deadline != DEADLINE_NONE || e->state.end != END_DEADLINE) return e->deadline;
   return began(e) ? DEADLINE_RUN : DEADLINE_START;
 }
@@ -250,6 +251,11 @@ void verdict_decide(const struct evidence *e, struct outcome *o) {
         xstrdup("the command has ended, and nobody tells with which status"));
   else if (e->input_forwarded && !e->input_complete && e->state.exit_code == 0)
     end(o, VERDICT_UNKNOWN, CAUSE_INPUT_CUT, 120, input_words(e, "the command ended with status 0"));
+  else if (e->forgotten && e->state.exit_code == 0)
+    end(o, VERDICT_UNKNOWN, CAUSE_CONTACT_LOST, 120,
+        xstrdup(
+            "the command ended with status 0 while nobody watched, and the engine no longer tells whether it "
+            "was stopped"));
   else
     decide_own(e, o);
 }

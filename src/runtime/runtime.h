@@ -73,12 +73,13 @@ struct identity {
 /* Who ended it, where the runtime itself tells (Kubernetes); else END_UNTOLD, and the events tell. */
 enum state_end {
   END_UNTOLD,
-  END_EVICTED,   /* evicted, preempted, drained, the node shut down */
-  END_DELETED,   /* deletion was asked for, by whom is not told */
-  END_NODE_LOST, /* its node does not answer any more: what became of the command is unknown */
-  END_DEADLINE,  /* the deadline that the runtime held passed */
-  END_STOPPED,   /* deletion was asked for through run-once, by whomever */
-  END_GONE       /* removed by someone else before its end was read: it ran, and has ended */
+  END_EVICTED,        /* evicted, preempted, drained, the node shut down */
+  END_DELETED,        /* deletion was asked for, by whom is not told */
+  END_NODE_LOST,      /* its node does not answer any more: what became of the command is unknown */
+  END_DEADLINE,       /* the deadline that the runtime held passed */
+  END_DEADLINE_START, /* start() gave up for its deadline and ended what had begun all the same */
+  END_STOPPED,        /* deletion was asked for through run-once, by whomever */
+  END_GONE            /* removed by someone else before its end was read: it ran, and has ended */
 };
 
 struct container_state {
@@ -180,6 +181,7 @@ void leftover_list_done(struct leftover_list *l);
 /* What an engine remembers of a job since a moment. */
 enum recall {
   RECALL_NOT_TOLD, /* its memory does not reach back so far */
+  RECALL_AFRESH,   /* nor is it full: what was before then, an engine that was restarted has forgotten */
   RECALL_NEVER,    /* nothing of the job was ever made */
   RECALL_MADE,     /* its container was made, and never started */
   RECALL_STARTED

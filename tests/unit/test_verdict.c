@@ -9,7 +9,22 @@
 #include "job/verdict.h"
 #include <cmocka.h>
 
-enum { READ, ACKED, EVER, REMOVED, KEYS, FORWARDED, COMPLETE, CUT, OUTSIDE, OURS, RESTARTED, OOM, BITS };
+enum {
+  READ,
+  ACKED,
+  EVER,
+  REMOVED,
+  KEYS,
+  FORWARDED,
+  COMPLETE,
+  CUT,
+  OUTSIDE,
+  OURS,
+  RESTARTED,
+  FORGOTTEN,
+  OOM,
+  BITS
+};
 
 static struct evidence evidence_of(unsigned bits, int code, enum deadline d, int status) {
   struct evidence e = {0};
@@ -25,6 +40,7 @@ static struct evidence evidence_of(unsigned bits, int code, enum deadline d, int
   e.outside_kill = HAS(OUTSIDE);
   e.our_stop = HAS(OURS);
   e.engine_restarted = HAS(RESTARTED);
+  e.forgotten = HAS(FORGOTTEN);
   e.state.oom_killed = HAS(OOM);
 #undef HAS
   e.state.status = (__typeof__(e.state.status))status;
@@ -38,6 +54,7 @@ static bool may_succeed(const struct evidence *e) {
   if (!e->start_acked && !e->state.ever_started) return false;
   if (!e->state_read || (e->state.status != STATE_EXITED && e->state.status != STATE_DEAD)) return false;
   if (e->input_cut || (e->input_forwarded && !e->input_complete)) return false;
+  if (e->forgotten) return false;
   if (e->outside_kill || e->our_stop || e->engine_restarted || e->deadline != DEADLINE_NONE) return false;
   return e->state.exit_code == 0;
 }
@@ -66,6 +83,9 @@ static void check_status(const struct evidence *e, const struct outcome *o) {
   } else if (e->input_forwarded && !e->input_complete) {
     assert_int_equal(o->exit_status, 120);
     assert_int_equal(o->cause, CAUSE_INPUT_CUT);
+  } else if (e->forgotten) {
+    assert_int_equal(o->exit_status, 120);
+    assert_int_equal(o->cause, CAUSE_CONTACT_LOST);
   } else {
     assert_int_equal(o->exit_status, 0);
   }
@@ -212,8 +232,13 @@ static void end_unseen(void **state) {
   expect(&e, VERDICT_UNKNOWN, "engine_restart", 120,
          "the engine was away when the command ended, and tells 255 for an end that it did not see");
   e = ended(3);
-  e.end_unseen = true;
+  e.end_unseen = e.forgotten = true;
   expect(&e, VERDICT_FAILED, "exit", 3, "ended with status 3");
+  e = ended(0);
+  e.forgotten = true;
+  expect(&e, VERDICT_UNKNOWN, "contact_lost", 120,
+         "the command ended with status 0 while nobody watched, and the engine no longer tells whether it "
+         "was stopped");
 }
 
 static void unread(void **state) {

@@ -56,8 +56,11 @@ int docker_leftover_remove(struct runtime *rt, const struct leftover *l, struct 
   return docker_volume_remove((struct docker *)rt, l->name, what, err);
 }
 
+#define KEPT 256 /* moby daemon/events/events.go, eventsLimit */
+
 struct reading {
   const char *job_id;
+  size_t n;
   int64_t oldest_ns; /* of everything it tells; 0: nothing */
   bool made, started;
 };
@@ -68,6 +71,7 @@ static int on_row(void *data, json_t *o, struct error *err) {
   int signal;
   int64_t ns = json_int_or(o, "timeNano", 0), s = json_int_or(o, "time", 0), unused;
   (void)err;
+  r->n++;
   if (ns <= 0 && s > 0 && s < INT64_MAX / 1000000000) ns = s * 1000000000;
   if (ns > 0 && (!r->oldest_ns || ns < r->oldest_ns)) r->oldest_ns = ns;
   const char *id = json_string_value(json_object_get(json_at(o, "Actor.Attributes"), "run-once.id"));
@@ -96,6 +100,6 @@ enum recall docker_recall(struct runtime *rt, const char *job_id, int64_t since_
   http_response_done(&r);
   if (got.started) return RECALL_STARTED;
   bool reaches = read && got.oldest_ns && got.oldest_ns + CLOCKS_DIFFER_NS < since_ns;
-  if (!reaches) return RECALL_NOT_TOLD;
+  if (!reaches) return read && got.n < KEPT && !d->podman ? RECALL_AFRESH : RECALL_NOT_TOLD;
   return got.made ? RECALL_MADE : RECALL_NEVER;
 }
