@@ -50,14 +50,13 @@ static int replay_events(struct job *j) {
 
 /* The start is not among the events that the engine remembers: it was restarted, or has had many others
  * since. */
-static void forgotten(struct job *j, const struct container_state *st, bool over) {
+static void forgotten(struct job *j, bool over) {
   const struct runtime_ops *ops = j->rt->ops;
-  int64_t started = clock_parse_rfc3339(st->started_at);
-  enum recall r = ops->recall ? ops->recall(j->rt, j->o->id, started) : RECALL_AFRESH;
   j->ev.end_unseen = true; /* perhaps: also one that it does not know of yet, or told and forgot */
-  if (r == RECALL_STARTED) j->seen_start = true; /* told a little late */
-  if (r == RECALL_NOT_TOLD) j->ev.forgotten = true;
-  if (r == RECALL_AFRESH && over && !ops->info(j->rt)->live_restore) j->ev.engine_restarted = true;
+  if (ops->memory_full && ops->memory_full(j->rt))
+    j->ev.forgotten = true;
+  else if (over && !ops->info(j->rt)->live_restore)
+    j->ev.engine_restarted = true;
 }
 
 /* What a container writes while its engine is away waits in a pipe; when it ends there, that is lost. */
@@ -84,7 +83,7 @@ static int try_once(struct job *j, bool died) {
   if (replay_events(j)) return 1;
   bool over = st.status == STATE_EXITED || st.status == STATE_DEAD;
   if (st.status == STATE_CREATED && !st.ever_started) return 1;
-  if (!j->seen_start) forgotten(j, &st, over);
+  if (!j->seen_start) forgotten(j, over);
   if (!j->seen_start && !died) j->back_ns = j->rt->ops->clock_ns(j->rt);
   if (over && !j->seen_start && !died) miss_output(j);
   trace(TRACE_JOB, "contact again: %s, events %s", over ? "ended" : "running",

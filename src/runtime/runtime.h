@@ -113,6 +113,15 @@ struct stream_handlers {
   void (*on_writable)(void *data);
 };
 struct stream;
+/* Large pieces of output may go on from descriptor to descriptor, by the kernel, without being copied twice.
+ * ready: nothing stands before them on the way to `fd` (1 or 2). move: p shows bytes of `fd` that stand
+ * unread at the front of `from`; returns how many it took from there, 0: they come by on_output instead.
+ * `data` is that of the handlers. A runtime whose streams are no plain descriptors takes no notice. */
+struct stream_mover {
+  bool (*ready)(void *data, int fd);
+  size_t (*move)(void *data, int fd, int from, const char *p, size_t n);
+};
+void stream_set_mover(struct stream *s, const struct stream_mover *m);
 void stream_pause(struct stream *s, bool paused);
 /* Bytes taken, 0: would block (on_writable comes), -1: gone. */
 long stream_send(struct stream *s, const void *p, size_t n);
@@ -181,7 +190,6 @@ void leftover_list_done(struct leftover_list *l);
 /* What an engine remembers of a job since a moment. */
 enum recall {
   RECALL_NOT_TOLD, /* its memory does not reach back so far */
-  RECALL_AFRESH,   /* nor is it full: what was before then, an engine that was restarted has forgotten */
   RECALL_NEVER,    /* nothing of the job was ever made */
   RECALL_MADE,     /* its container was made, and never started */
   RECALL_STARTED
@@ -257,6 +265,9 @@ struct runtime_ops {
   int (*leftovers)(struct runtime *rt, struct leftover_list *ret, struct error *err);
   int (*leftover_remove)(struct runtime *rt, const struct leftover *l, struct error *err);
   enum recall (*recall)(struct runtime *rt, const char *job_id, int64_t since_ns);
+  /* Does it hold as many events as it keeps, so that older ones may be forgotten? Also when that cannot be
+   * told. NULL: it never forgets what is there. */
+  bool (*memory_full)(struct runtime *rt);
   /* The exact body that create() sends; new reference, holds values. NULL: p->request with the labels over
    * it. */
   json_t *(*body)(struct runtime *rt, const struct prepared *p, const struct identity *who);

@@ -252,6 +252,26 @@ command_err() { grep -av '^run-once: ' "$ERR" || :; }
   nothing_left
 }
 
+@test "so much happens while contact is lost that the engine forgets: unknown, neither a success nor a restart" {
+  through
+  start_job "${via[@]}" -- probe line early sleep 2 line late
+  within 15 lines_out 1
+  refuse
+  cut_now
+  # It keeps 256 events; a volume that comes and goes makes two.
+  for ((i = 0; i < 130; i++)); do
+    curl -sS --unix-socket "${HOST#unix://}" -X POST -H 'Content-Type: application/json' -d "{\"Name\": \"forget$i\"}" http://d/volumes/create
+    curl -sS --unix-socket "${HOST#unix://}" -X DELETE "http://d/volumes/forget$i"
+  done >"$BATS_TEST_TMPDIR/answers"
+  within 15 eval '[[ -z $(docker ps -q) ]]'
+  allow
+  end_job
+  status_is 120
+  verdict_is unknown contact_lost
+  out_is $'early\nlate\n'
+  nothing_left
+}
+
 @test "no contact within --reconnect-for: 120, with id and the command that settles it" {
   through
   start_job "${via[@]}" --reconnect-for 2 -- sh -c 'trap "exit 0" TERM; echo ready; while [ ! -e /tmp/go ]; do sleep 0.1; done; exit 12'

@@ -241,6 +241,7 @@ static const struct runtime_ops docker_ops = {
     .leftovers = docker_leftovers,
     .leftover_remove = docker_leftover_remove,
     .recall = docker_recall,
+    .memory_full = docker_memory_full,
     .body = docker_body,
     .examine = docker_examine,
 };

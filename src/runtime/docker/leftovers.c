@@ -81,25 +81,35 @@ static int on_row(void *data, json_t *o, struct error *err) {
   return 0;
 }
 
-/* The engine keeps its last events, and none over its own restart. Only if one of them is older than that
- * moment are all since then among them. Until a second from now, so that the last one's are there, too. */
-enum recall docker_recall(struct runtime *rt, const char *job_id, int64_t since_ns) {
-  struct docker *d = (struct docker *)rt;
-  int64_t now = rt->ops->clock_ns(rt);
+/* All that the engine remembers; until a second from now, so that the last one's are there, too. */
+static bool read_memory(struct docker *d, struct reading *got) {
+  int64_t now = d->base.ops->clock_ns(&d->base);
   CLEANUP_FREE char *path = xprintf("/events?since=1&until=%" PRId64, now / 1000000000 + 1);
-  struct reading got = {.job_id = job_id};
   struct error err = ERROR_INIT;
   struct http_response r;
   struct jsonstream rows;
-  if (!now || docker_call(d, "GET", path, NULL, false, CALL_MS, &r, &err) < 0) return RECALL_NOT_TOLD;
+  if (!now || docker_call(d, "GET", path, NULL, false, CALL_MS, &r, &err) < 0) return false;
   jsonstream_init(&rows);
   const char *text = r.body.data ? r.body.data : "";
-  bool read = r.status == 200 && !jsonstream_feed(&rows, text, r.body.len, on_row, &got, &err) &&
+  bool read = r.status == 200 && !jsonstream_feed(&rows, text, r.body.len, on_row, got, &err) &&
               jsonstream_whole(&rows);
   jsonstream_done(&rows);
   http_response_done(&r);
+  return read;
+}
+
+/* The engine keeps its last events, and none over its own restart. Only if one of them is older than that
+ * moment are all since then among them. */
+enum recall docker_recall(struct runtime *rt, const char *job_id, int64_t since_ns) {
+  struct reading got = {.job_id = job_id};
+  bool read = read_memory((struct docker *)rt, &got);
   if (got.started) return RECALL_STARTED;
   bool reaches = read && got.oldest_ns && got.oldest_ns + CLOCKS_DIFFER_NS < since_ns;
-  if (!reaches) return read && got.n < KEPT && !d->podman ? RECALL_AFRESH : RECALL_NOT_TOLD;
+  if (!reaches) return RECALL_NOT_TOLD;
   return got.made ? RECALL_MADE : RECALL_NEVER;
+}
+
+bool docker_memory_full(struct runtime *rt) {
+  struct reading got = {.job_id = ""};
+  return !read_memory((struct docker *)rt, &got) || got.n >= KEPT;
 }

@@ -59,6 +59,7 @@ void docker_claim_sweep(struct runtime *rt, int64_t stale_ms);
 int docker_leftovers(struct runtime *rt, struct leftover_list *ret, struct error *err);
 int docker_leftover_remove(struct runtime *rt, const struct leftover *l, struct error *err);
 enum recall docker_recall(struct runtime *rt, const char *job_id, int64_t since_ns);
+bool docker_memory_full(struct runtime *rt);
 /* examine.c */
 int docker_examine(struct runtime *rt, struct strv *ret_facts, struct strv *ret_findings, struct error *err);
 #endif
