@@ -32,7 +32,7 @@ TOOLS := $(patsubst tests/tools/%.c,$(B)/tools/%,$(wildcard tests/tools/*.c))
 FUZZ := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_SECONDS ?= 60
 
-.PHONY: all man check check-asan check-valgrind check-e2e check-fault check-compose units tools fuzz fuzz-replay replays lint bench instructions coverage compdb install clean help FORCE
+.PHONY: all man check check-asan built-asan check-valgrind check-e2e check-fault check-compose units tools fuzz fuzz-replay replays lint bench instructions coverage compdb install clean help FORCE
 all: $(B)/run-once ## build/run-once
 $(B)/run-once: $(B)/src/cli/main.o $(B)/librun-once.a
 	$(CC) -o $@ $^ $(ALL_LIBS)
@@ -65,8 +65,11 @@ units: $(UNIT) ## the unit tests, built
 tools: $(TOOLS) ## what tests run beside the program, built
 check: $(UNIT) ## unit tests
 	@failed=0; for t in $(UNIT); do $(RUN) $$t >$$t.log 2>&1 </dev/null && echo "ok   $${t##*/}" || { echo "FAIL $${t##*/}"; cat $$t.log; failed=1; }; done; exit $$failed
-check-asan: ## unit tests under AddressSanitizer and UBSan
+check-asan: built-asan ## unit tests under AddressSanitizer and UBSan
 	@$(MAKE) -s B=$(B)/asan SAN=address,undefined check
+# Once for all that use it: two builds at the same time would write the same files.
+built-asan:
+	@$(MAKE) -s B=$(B)/asan SAN=address,undefined units replays
 check-valgrind: ## unit tests under valgrind
 	@$(MAKE) -s B=$(B)/plain CFLAGS='-O1 -g' RUN='env UNDER_VALGRIND=1 valgrind -q --error-exitcode=99 --leak-check=full --show-leak-kinds=definite --errors-for-leak-kinds=definite --child-silent-after-fork=yes' check
 check-e2e: ## end-to-end tests against a private engine
@@ -86,8 +89,7 @@ $(B)/replay/%: $(B)/tests/fuzz/fuzz_%.o $(B)/tests/fuzz/replay.o $(B)/librun-onc
 fuzz: $(FUZZ:%=$(B)/fuzz/%) ## every fuzz target for FUZZ_SECONDS (60)
 	@for n in $(FUZZ); do mkdir -p $(B)/found/$$n tests/fuzz/corpus/$$n; echo "fuzz $$n"; $(B)/fuzz/$$n -max_total_time=$(FUZZ_SECONDS) -max_len=65536 -rss_limit_mb=1024 -verbosity=0 -artifact_prefix=$(B)/found/crash-$$n- $(B)/found/$$n tests/fuzz/corpus/$$n || exit 1; done
 replays: $(FUZZ:%=$(B)/replay/%)
-fuzz-replay: ## the seeds of every fuzz target under sanitizers
-	@$(MAKE) -s B=$(B)/asan SAN=address,undefined replays
+fuzz-replay: built-asan ## the seeds of every fuzz target under sanitizers
 	@for n in $(FUZZ); do $(B)/asan/replay/$$n tests/fuzz/corpus/$$n || exit 1; done
 
 lint: ## layers, sizes, format, cppcheck, shellcheck, clang-tidy
