@@ -16,10 +16,11 @@
 #define EVENTS_MS                                                                                            \
   300 /* events come over a connection of their own: a kill may be told a moment after the end it caused */
 #define EARLY_MS 20
-#define LONG_BEFORE_MS 200 /* no delay between an engine that tells both and us */
-#define OWN_DELAY_MS 10000 /* nor is one believed that is later than this by its own account */
-#define SILENT_MS 2000     /* output ended, but nobody says that the container did */
-#define CHECK_MS 15000     /* a suspended machine wakes up within that of a deadline that has passed */
+#define LONG_BEFORE_MS 200   /* no delay between an engine that tells both and us */
+#define SURELY_BEFORE_MS 100 /* by the engine's own account */
+#define OWN_DELAY_MS 10000   /* nor is one believed that is later than this by its own account */
+#define SILENT_MS 2000       /* output ended, but nobody says that the container did */
+#define CHECK_MS 15000       /* a suspended machine wakes up within that of a deadline that has passed */
 
 static void earlier(int64_t *due, int64_t at) {
   if (at && (!*due || at < *due)) *due = at;
@@ -231,15 +232,15 @@ static void hear_out(struct job *j) {
     loop_step(j->loop, (int)(end - now));
 }
 
-/* When the command ended, clock_ms(), or later: never earlier. A busy engine tells the end long after it has
- * closed the stream: how long, it says by two times of its own clock. `heard`: the end was known by then. */
+/* When the command ended, clock_ms(), or somewhat later: never earlier. A busy engine tells the end long
+ * after it has closed the stream; but it says at what time of its clock that was, and how far that is ahead
+ * of ours is known from what it told best. `heard`: the end was known by then. */
 static int64_t ended_at(struct job *j, int64_t heard) {
   hear_out(j);
   int64_t finished = clock_parse_rfc3339(j->ev.state.finished_at);
-  if (!j->died || finished <= 0) return heard;
-  int64_t delay = (j->died_ns - finished) / 1000000;
-  if (delay < 0 || delay > OWN_DELAY_MS) return heard;
-  return j->died_at - delay < heard ? j->died_at - delay : heard;
+  if (!j->died || finished <= 0 || finished > j->died_ns) return heard;
+  int64_t at = (finished - j->ahead_ns) / 1000000;
+  return at < heard && heard - at < OWN_DELAY_MS ? at : heard;
 }
 
 /* The engine closes the attached stream when the command ends, within moments of saying so. Closed well
@@ -253,9 +254,11 @@ static bool closed_early(struct job *j) {
     return false;
   j->closed_early = true;
   int64_t late = j->rt->ops->info(j->rt)->tells_late_ms;
-  bool long_before = ended_at(j, at) - j->stream_ended_at > LONG_BEFORE_MS + late;
+  int64_t end = ended_at(j, at);
+  bool long_before = end - j->stream_ended_at > (end < at ? SURELY_BEFORE_MS : LONG_BEFORE_MS) + late;
   if (long_before && j->stream_ended_at - j->input_done_at < LONG_BEFORE_MS) job_doubt_input(j);
-  trace(TRACE_JOB, "output ended %lld ms before the command", (long long)(at - j->stream_ended_at));
+  trace(TRACE_JOB, "output ended %lld ms before the command, which was told after %lld ms",
+        (long long)(end - j->stream_ended_at), (long long)(at - j->stream_ended_at));
   stream_free(j->stream);
   j->stream = NULL;
   if (rejoin_begin(j, false)) j->stream_cut = j->stream_ended = true; /* contact is lost: regain */

@@ -82,8 +82,9 @@ struct job {
   bool create_doubt;  /* create may be on the engine, and is not found */
   bool unconfirmed;   /* killed, and no end was told */
   bool died, destroyed, watch_lost, seen_start;
-  int64_t died_at; /* clock_ms() of the first event that says so */
-  int64_t died_ns; /* its time by the engine's clock */
+  int64_t died_at;            /* clock_ms() of the first event that says so */
+  int64_t died_ns;            /* its time by the engine's clock */
+  int64_t ahead_ns, ahead_at; /* the engine's clock against clock_ms(), at least; and when that was learnt */
   int64_t last_event_ns;
   int64_t back_ns;      /* engine's clock when contact was there again, with the start forgotten; 0 none */
   int64_t watched_at;   /* clock_ms() of the last subscription to events */

@@ -5,6 +5,8 @@
 #include "job/state.h"
 #include <signal.h>
 
+#define CLOCK_MS 60000 /* what two clocks drift apart in that time does not count */
+
 static void on_output(void *data, int fd, const char *p, size_t n) {
   struct job *j = data;
   j->last_output = clock_ms();
@@ -76,6 +78,15 @@ static void note_kill(struct job *j, int signo) {
   atomic_store(&j->ledger->outside_kill, true);
 }
 
+/* An event is told after it happened: so far ahead at least is the engine's clock of clock_ms(), and the one
+ * told soonest says it best. Clocks drift: after a minute another one has to. */
+static void note_clock(struct job *j, int64_t time_ns) {
+  int64_t now = clock_ms(), ahead = time_ns - now * 1000000;
+  if (!time_ns || (j->ahead_at && ahead <= j->ahead_ns && now - j->ahead_at < CLOCK_MS)) return;
+  j->ahead_ns = ahead;
+  j->ahead_at = now;
+}
+
 static void on_event(void *data, enum runtime_event e, int signo, int64_t time_ns) {
   struct job *j = data;
   if (e == EVENT_LOST) {
@@ -88,6 +99,7 @@ static void on_event(void *data, enum runtime_event e, int signo, int64_t time_n
   }
   if (time_ns && time_ns <= j->last_event_ns) return; /* replayed after a new subscription */
   j->last_event_ns = time_ns;
+  note_clock(j, time_ns);
   trace(TRACE_JOB, "event %d signal %d", (int)e, signo);
   if (e == EVENT_KILL)
     note_kill(j, signo);

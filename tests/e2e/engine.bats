@@ -1,5 +1,6 @@
 # Which engine it is, and what run-once makes of the engine's own defaults. Run by scripts/engines on each.
 load lib
+load cuts
 
 @test "the engine is known by its answers, whatever --runtime says, and --runtime podman refuses Docker" {
   job -- probe line x
@@ -43,4 +44,23 @@ load lib
   status_is 3
   out_is $'hello\n'
   nothing_left
+}
+
+# RUN_ONCE_TEST_LOG: the engine's own default, which scripts/engines sets; `syslog` needs an address that only that has.
+@test "a cut where the log may not be there to read back: whole, or the gap is said; the verdict is the command's" {
+  local driver
+  for driver in none ${RUN_ONCE_TEST_LOG-}; do
+    through down:1:/attach:30000
+    job "${via[@]}" --log-driver "$driver" -- probe fill 200000 line 'the end' exit 3
+    struck 'down /attach'
+    status_is 3
+    verdict_is failed exit
+    case $(result output.gap) in
+      null) cmp "$OUT" <("$TOOLS/probe" fill 200000 && echo 'the end') ;;
+      0) err_has 'some of it may be missing' || err_has 'cannot be had' ;;
+      *) err_has 'bytes are missing' ;;
+    esac
+    [[ $driver != none ]] || is "$(result output.gap)" 0 'gap with no log'
+    nothing_left
+  done
 }
