@@ -209,7 +209,11 @@ EOF
   ! grep -qE 'hunter2|bWU6' "$OUT" "$ERR" || return 1
   rm "$DOCKER_CONFIG/config.json"
   use_ssh
-  docker context create far --docker "host=$SSH" >/dev/null 2>&1
+  # Docker's client of Debian 12 takes no path of a socket there; that of 13 does, and keeps it in this place.
+  local server
+  server=ssh://$(cut -d/ -f3 <<<"$SSH")
+  docker context create far --docker "host=$server" >/dev/null 2>&1
+  sed -i "s|\"$server\"|\"$SSH\"|" "$DOCKER_CONFIG"/contexts/meta/*/meta.json
   once doctor --context far
   status_is 0
   out_has "endpoint     $SSH (context far (--context))"
