@@ -287,6 +287,34 @@ static void an_end_stays_an_end(void **state) {
   wait_free(wait);
 }
 
+/* The end and the deletion of a pod, by the clocks of two machines: what was told first came first. */
+#define BY_THE_CLOCK(at)                                                                                     \
+  ",\"deletionTimestamp\":\"2026-11-29T10:00:" at "Z\",\"deletionGracePeriodSeconds\":0"
+static struct reply tells_in_order(const char *r, struct shared *s) {
+  if (pods_list(r)) return ok(LIST(POD("1", "", NODE, RUNS)));
+  if (!pods_watch(r)) return missing();
+  return stream(s->n[0] ? EVENT("MODIFIED", POD("1", BY_THE_CLOCK("30"), NODE, RUNS))
+                              EVENT("MODIFIED", POD("1", BY_THE_CLOCK("30"), NODE, ENDED))
+                        : EVENT("MODIFIED", POD("1", "", NODE, ENDED))
+                              EVENT("MODIFIED", POD("1", BY_THE_CLOCK("09"), NODE, ENDED)));
+}
+
+static void what_was_told_first_came_first(void **state) {
+  struct world *w = *state;
+  struct error err = ERROR_INIT;
+  open_world(w, tells_in_order);
+  for (int deleted = 0; deleted < 2; deleted++) {
+    struct wait *wait = NULL;
+    kube_pods_free(TAKE(w->k->pods));
+    w->s.shared->n[0] = deleted;
+    assert_int_equal(w->ops->wait_begin(&w->k->base, ID, true, &wait, &err), 0);
+    for (int i = 0; i < 10; i++) loop_step(w->loop, 50);
+    assert_true(wait_done(wait));
+    state_is(w, STATE_EXITED, true, deleted ? END_DELETED : END_UNTOLD);
+    wait_free(wait);
+  }
+}
+
 /* --- once-records --- */
 
 static struct reply claims(const char *r, struct shared *s) {
@@ -368,6 +396,7 @@ int main(void) {
       TEST(a_second_pod_is_reported),
       TEST(a_wait_ends_with_the_container),
       TEST(an_end_stays_an_end),
+      TEST(what_was_told_first_came_first),
       TEST(a_key_is_claimed_once),
       TEST(signals),
   };

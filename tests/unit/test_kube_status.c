@@ -292,11 +292,70 @@ static void waiting_words(void **state) {
         "running init container wait");
 }
 
+/* Its node does not answer any more: the cluster has taken "Ready" away, and the kubelet's last word was that
+ * all is well. */
+static void a_node_that_is_silent(void **state) {
+  (void)state;
+  static const struct {
+    const char *conditions, *gates;
+    bool silent;
+  } rows[] = {
+      {"{'type':'ContainersReady','status':'True'},{'type':'Ready','status':'False'}", "[]", true},
+      {"{'type':'ContainersReady','status':'True'},{'type':'Ready','status':'Unknown'}", "[]", true},
+      {"{'type':'ContainersReady','status':'True'},{'type':'Ready','status':'True'}", "[]", false},
+      /* the kubelet says so itself: a probe, or a container that has ended */
+      {"{'type':'ContainersReady','status':'False'},{'type':'Ready','status':'False'}", "[]", false},
+      {"{'type':'Ready','status':'False'}", "[]", false},
+      {"", "[]", false},
+      /* somebody else's gate is not open */
+      {"{'type':'ContainersReady','status':'True'},{'type':'Ready','status':'False'}",
+       "[{'conditionType':'lb'}]", false},
+  };
+  for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+    CLEANUP_FREE char *text = xprintf(
+        "{" META "},'spec':{'nodeName':'n','containers':[{'name':'web'}],'readinessGates':%s},'status':{"
+        "'conditions':[%s],'containerStatuses':[{'name':'web','state':{" RUNS "}}]}}",
+        rows[i].gates, rows[i].conditions);
+    json_t *pod = json(text);
+    print_message("%zu\n", i);
+    assert_int_equal(kube_silent(pod), rows[i].silent);
+    json_decref(pod);
+  }
+}
+
+static void untouched(const char *statuses, bool expected) {
+  CLEANUP_FREE char *text = xprintf("{" META "}," SPEC ",'status':{%s}}", statuses);
+  json_t *pod = json(text);
+  print_message("%s\n", statuses);
+  assert_int_equal(kube_untouched(pod), expected);
+  json_decref(pod);
+}
+
+/* A pod may be taken off the server at once only if nothing of it ever ran. */
+static void a_pod_of_which_nothing_ran(void **state) {
+  (void)state;
+  untouched("'phase':'Pending'", true);
+  untouched("'containerStatuses':[{'name':'web','started':false,'state':{" WAITING("ErrImagePull", "x") "}}]",
+            true);
+  untouched("'containerStatuses':[{'name':'web','state':{" WAITING(
+                "x", "x") "}},{'name':'mesh','state':{" RUNS "}}]",
+            false);
+  untouched("'containerStatuses':[{'name':'web','state':{" WAITING("x", "x") "},'lastState':{" ENDED(
+                1, "Error", "") "}}]",
+            false);
+  untouched("'initContainerStatuses':[{'name':'wait','state':{" ENDED(0, "Completed", "") "}}]", false);
+  untouched("'containerStatuses':[{'name':'web','started':true,'state':{}}]", false);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(every_ending),          cmocka_unit_test(times_and_container),
-      cmocka_unit_test(why_it_does_not_start), cmocka_unit_test(of_another_container),
+      cmocka_unit_test(every_ending),
+      cmocka_unit_test(times_and_container),
+      cmocka_unit_test(why_it_does_not_start),
+      cmocka_unit_test(of_another_container),
       cmocka_unit_test(waiting_words),
+      cmocka_unit_test(a_node_that_is_silent),
+      cmocka_unit_test(a_pod_of_which_nothing_ran),
   };
   return RUN_TESTS(tests);
 }

@@ -370,6 +370,11 @@ static void ends_that_the_runtime_tells(void **state) {
   e.state.end = END_DEADLINE;
   expect(&e, VERDICT_KILLED, "deadline_run", 124,
          "--timeout passed; the command ended with a status that was not told");
+  e = ended(0); /* a start that was taken back for its deadline, and had begun all the same */
+  e.state.end = END_DEADLINE_START;
+  e.outside_kill = true;
+  expect(&e, VERDICT_KILLED, "deadline_start", 124,
+         "--start-timeout passed; the command ended with status 0");
   e = ended(-1);
   e.state.end = END_GONE;
   expect(&e, VERDICT_UNKNOWN, "removed_unread", 120, "the pod was removed before its end could be read");

@@ -130,6 +130,18 @@ int kube_drop_pod(struct kube *k, const json_t *pod, int64_t grace_s, struct err
   return drop(k, path, json_str(pod, "metadata.uid"), NULL, grace_s, "deleting the pod failed", err);
 }
 
+/* Nothing about it may have changed, or else the server refuses: what its node tells meanwhile counts. */
+int kube_tear_away(struct kube *k, const json_t *pod, struct error *err) {
+  const char *name = json_str(pod, "metadata.name"), *uid = json_str(pod, "metadata.uid");
+  const char *version = json_str(pod, "metadata.resourceVersion");
+  CLEANUP_FREE char *path = kube_path(k, "", "pods", name ? name : "", NULL);
+  CLEANUP_JSON json_t *body = json_pack("{s:s, s:s, s:i, s:{s:s, s:s}}", "kind", "DeleteOptions",
+                                        "apiVersion", "v1", "gracePeriodSeconds", 0, "preconditions", "uid",
+                                        uid ? uid : "", "resourceVersion", version ? version : "");
+  struct kube_request req = {.method = "DELETE", .path = path, .body = body};
+  return kube_json(k, &req, "taking the pod off the server failed", NULL, err);
+}
+
 /* --- the Job, and pods of others --- */
 
 int kube_job(struct kube *k, const char *job_id, json_t **ret, struct error *err) {

@@ -16,6 +16,9 @@ struct kube_life {
   bool sent;        /* the Job may be on the server */
   bool ticket_out;  /* taken out of the Secret */
   bool revoked;     /* taken away before it began: nothing of it can start any more */
+  enum state_end
+      taken_back; /* start() deletes the Job under what may have begun: why. END_UNTOLD: it has not */
+  bool surely;    /* ... and the server has said that it does */
 };
 /* k->life of this job; made, or made anew, if it is another's. Never NULL. */
 struct kube_life *kube_life(struct kube *k, const char *job_id);
@@ -61,16 +64,27 @@ int kube_job(struct kube *k, const char *job_id, json_t **ret, struct error *err
 int kube_drop_job(struct kube *k, const char *job_id, const char *uid, struct error *err);
 /* DELETE of one pod by uid; grace_s -1: its own. Gone: success. */
 int kube_drop_pod(struct kube *k, const json_t *pod, int64_t grace_s, struct error *err);
+/* DELETE of one pod with no grace, if it is still the very version that was seen: else ERR_CONFLICT. */
+int kube_tear_away(struct kube *k, const json_t *pod, struct error *err);
 /* Is a pod of this reservation (label run-once/object) left that has not ended, of another job than this?
  * Borrowed from *ret_list, which the caller frees; NULL: none. */
 int kube_stray(struct kube *k, const char *name, const char *not_job, json_t **ret_list, json_t **ret_pod,
                struct error *err);
+
+/* revoke.c: takes a Job back whose command was not seen to begin. why: the fault for which start() gives up.
+ * 0: it never began, and will not; 1: it did, or nobody can tell. Blocks, up to some seconds. */
+int kube_revoke(struct kube *k, const struct kube_id *id, struct kube_pods *pods, enum error_kind why);
+/* stop.c: says on the Job that its end is asked for through run-once. */
+int kube_notice(struct kube *k, const struct kube_id *id, struct error *err);
 
 /* pods.c, for those who look now and then: brings k->pods up to date by one list unless its watch is well. */
 int kube_pods_fresh(struct kube *k, const char *job_id, struct kube_pods **ret, struct error *err);
 /* What is known of them already; no request. Never NULL. */
 struct kube_pods *kube_pods_known(struct kube *k, const char *job_id);
 bool kube_pods_began(const struct kube_pods *p); /* the first pod's container was seen running, or ended */
+/* kube_status() of the first pod, which there must be. What was told first, the end or the deletion, goes
+ * before their times, which are of two clocks and have whole seconds. ret may be NULL. */
+enum kube_phase kube_pods_status(const struct kube_pods *p, struct container_state *ret);
 bool kube_pods_node_lost(const struct kube_pods *p); /* the first pod's node does not answer */
 /* The i-th pod of kube_pods_count(), if it is one that waits for a ticket that is gone; borrowed, else NULL.
  */

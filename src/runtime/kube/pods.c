@@ -18,6 +18,7 @@ struct seen {
   char uid[64], created[40];
   json_t *last;
   bool began, gone, listed;
+  bool deleted_first, ended_first; /* which of the two was told while the other was not the case yet */
 };
 struct kube_pods {
   struct kube *k;
@@ -112,6 +113,10 @@ static bool take(struct kube_pods *p, json_t *pod) {
   bool ended = s->last && kube_status(s->last, container, NULL) == KUBE_ENDED;
   s->listed = true;
   if (ended && phase != KUBE_ENDED) return false;
+  if (phase != KUBE_ENDED)
+    s->deleted_first = s->deleted_first || kube_deletion(pod);
+  else if (!ended)
+    s->ended_first = !kube_deletion(pod);
   json_incref(pod);
   json_decref(s->last);
   s->last = pod;
@@ -271,6 +276,15 @@ json_t *kube_pods_first(const struct kube_pods *p) {
 bool kube_pods_gone(const struct kube_pods *p) {
   const struct seen *s = first_of(p);
   return s && s->gone;
+}
+enum kube_phase kube_pods_status(const struct kube_pods *p, struct container_state *ret) {
+  const struct seen *s = first_of(p);
+  struct container_state state;
+  enum kube_phase phase = kube_status(s->last, kube_container(s->last), &state);
+  if (phase == KUBE_ENDED && state.end == END_DELETED && s->ended_first) state.end = END_UNTOLD;
+  if (phase == KUBE_ENDED && state.end == END_UNTOLD && s->deleted_first) state.end = END_DELETED;
+  if (ret) *ret = state;
+  return phase;
 }
 size_t kube_pods_count(const struct kube_pods *p) {
   return p->n;

@@ -15,8 +15,6 @@
 #define SILENT_MS 4000    /* a pod that waits so long has events that say more than its status */
 #define TICK_MS 500       /* our own clock: no request is sent for it */
 #define JOB_AGAIN_MS 5000 /* no pod, and no event: is the Job still there? */
-#define UNSEEN_MS 15000
-#define STUMBLED_MS 4000
 
 /* One start under way. */
 struct start {
@@ -233,43 +231,6 @@ static int await(struct start *s, struct error *err) {
   }
 }
 
-/* --- taking it back --- */
-
-/* How long a start that was under way when the ticket went can stay unseen: where the kubelet has said what
- * it stumbles over, only its next try could have got through; else it may be at work just now. (A kubelet may
- * take minutes to give up a pod: that it is gone is not waited for.) */
-static int64_t unseen_ms(const json_t *pod) {
-  const char *reason = json_str(kube_container_status(pod, kube_container(pod)), "state.waiting.reason");
-  bool at_work = !reason || !strcmp(reason, "ContainerCreating") || !strcmp(reason, "PodInitializing");
-  return at_work ? UNSEEN_MS : STUMBLED_MS;
-}
-
-/* 1: what is there of it has not begun, and will not; -1: it has; 0: not told yet. */
-static int told(const struct start *s) {
-  const json_t *pod = kube_pods_first(s->pods);
-  if (kube_pods_began(s->pods)) return -1;
-  if (!pod || kube_pods_gone(s->pods) || !json_str(pod, "spec.nodeName")) return 1; /* no node has it */
-  return kube_status(pod, kube_container(pod), NULL) == KUBE_ENDED;
-}
-
-/* Without its ticket no container of it can start any more; then the Job goes, and what its pod says last
- * counts. 0: it never began; 1: it did after all. */
-static int revoke(struct start *s) {
-  struct error err = ERROR_INIT;
-  struct interrupt before = loop_set_interrupt(s->k->loop, (struct interrupt){0});
-  const json_t *pod = kube_pods_first(s->pods);
-  int64_t end = clock_ms() + (pod ? unseen_ms(pod) : 0), now;
-  int rc = 0;
-  bool unsure = kube_take_ticket(s->k, &s->id, NULL, &err) < 0;
-  if (!unsure) unsure = kube_drop_job(s->k, s->id.job, s->life->job_uid, &err) < 0;
-  if (unsure) trace(TRACE_RUNTIME, "taking the start back: %s", err.text);
-  while (!unsure && !(rc = told(s)) && (now = clock_ms()) < end) loop_step(s->k->loop, (int)(end - now));
-  loop_set_interrupt(s->k->loop, before);
-  if (unsure || rc < 0 || kube_pods_trouble(s->pods)) return 1;
-  s->life->revoked = true;
-  return 0;
-}
-
 static void start_done(struct start *s) {
   kube_watch_free(s->events);
   kube_pods_take_out(s->pods, &s->user);
@@ -293,10 +254,23 @@ static int begin(struct start *s, struct kube *k, const char *text, struct error
 }
 
 /* Interrupted, or hopeless: nobody may find out later that it ran all the same. */
-static int give_up(struct start *s) {
+static int give_up(struct start *s, enum error_kind why) {
   const json_t *pod = kube_pods_first(s->pods);
   if (pod && kube_status(pod, kube_container(pod), NULL) == KUBE_ENDED) return -1; /* it is over */
-  return revoke(s) ? 0 : error_failed();
+  return kube_revoke(s->k, &s->id, s->pods, why) ? 0 : error_failed();
+}
+
+/* It runs: no second pod may find the ticket. That is owed whatever interrupts. */
+static void take_ticket_out(struct start *s) {
+  const json_t *pod = kube_pods_first(s->pods);
+  struct error none = ERROR_INIT;
+  if (!pod || s->life->ticket_out || kube_status(pod, kube_container(pod), NULL) != KUBE_RUNNING) return;
+  struct interrupt before = loop_set_interrupt(s->k->loop, (struct interrupt){0});
+  if (kube_take_ticket(s->k, &s->id, s->life->job_uid, &none) == 0)
+    s->life->ticket_out = true;
+  else
+    trace(TRACE_RUNTIME, "the ticket stays: %s", none.text);
+  loop_set_interrupt(s->k->loop, before);
 }
 
 int kube_start(struct runtime *rt, const char *text, struct error *err) {
@@ -308,17 +282,9 @@ int kube_start(struct runtime *rt, const char *text, struct error *err) {
   say_warnings(k);
   if (rc == 0) {
     rc = await(&s, &fault);
-    rc = rc < 0 ? give_up(&s) : 0;
+    rc = rc < 0 ? give_up(&s, fault.kind) : 0;
   }
-  const json_t *pod = kube_pods_first(s.pods);
-  bool runs = rc == 0 && pod && kube_status(pod, kube_container(pod), NULL) == KUBE_RUNNING;
-  if (runs && !s.life->ticket_out) {
-    struct error none = ERROR_INIT;
-    if (kube_take_ticket(k, &s.id, s.life->job_uid, &none) == 0)
-      s.life->ticket_out = true;
-    else
-      trace(TRACE_RUNTIME, "the ticket stays: %s", none.text);
-  }
+  if (rc == 0) take_ticket_out(&s);
   start_done(&s);
   if (rc < 0 && err) *err = fault;
   return rc;

@@ -104,6 +104,12 @@ static int look_at_waiting(struct kube *k, const struct kube_id *id, struct kube
 static void who_deleted(struct kube *k, const struct kube_id *id, struct kube_view *v) {
   CLEANUP_JSON json_t *job = NULL;
   struct error none = ERROR_INIT;
+  const struct kube_life *l = kube_life_of(k, id->job);
+  if (l && l->taken_back && v->state.ever_started &&
+      (v->state.end == END_DELETED || (l->surely && v->state.end == END_UNTOLD))) {
+    v->state.end = l->taken_back;
+    return;
+  }
   if (v->state.end != END_DELETED || kube_job(k, id->job, &job, &none) < 0) return;
   if (json_object_get(json_at(job, "metadata.annotations"), KUBE_NOTICE)) v->state.end = END_STOPPED;
 }
@@ -113,7 +119,7 @@ int kube_look(struct kube *k, const struct kube_id *id, struct kube_view *ret, s
   struct kube_view v = {.state = {.exit_code = -1}};
   if (kube_pods_fresh(k, id->job, &p, err) < 0) return -1;
   const json_t *pod = kube_pods_first(p);
-  enum kube_phase phase = pod ? kube_status(pod, kube_container(pod), &v.state) : KUBE_WAITING;
+  enum kube_phase phase = pod ? kube_pods_status(p, &v.state) : KUBE_WAITING;
   bool is_gone = kube_pods_gone(p), began = kube_pods_began(p);
   int rc = 0;
   if (pod) note_job(&v, kube_controller_uid(pod));

@@ -230,6 +230,21 @@ bool kube_deletion(const json_t *pod) {
   return deletion_ns(pod) != 0;
 }
 
+bool kube_untouched(const json_t *pod) {
+  static const char *const lists[] = {"status.containerStatuses", "status.initContainerStatuses",
+                                      "status.ephemeralContainerStatuses"};
+  bool touched = false;
+  for (size_t k = 0; k < ARRAY_LEN(lists); k++) {
+    size_t i;
+    json_t *s;
+    json_array_foreach(json_at(pod, lists[k]), i, s) {
+      touched = touched || json_at(s, "state.running") || json_at(s, "state.terminated") ||
+                json_at(s, "lastState.terminated") || json_is(s, "started");
+    }
+  }
+  return !touched;
+}
+
 bool kube_silent(const json_t *pod) {
   return !json_array_size(json_at(pod, "spec.readinessGates")) && condition(pod, "ContainersReady") &&
          !condition(pod, "Ready");

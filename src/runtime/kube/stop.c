@@ -27,7 +27,7 @@ static int pod_of(struct kube *k, const char *text, struct kube_id *id, json_t *
 
 /* On the Job, which stays when the pod goes: whoever reads the end knows that the deletion was asked for
  * through run-once. (Who may make Jobs may not always write to pods.) */
-static int notice(struct kube *k, const struct kube_id *id, struct error *err) {
+int kube_notice(struct kube *k, const struct kube_id *id, struct error *err) {
   char name[64];
   kube_job_name(id->job, name);
   CLEANUP_FREE char *path = kube_path(k, "batch/v1", "jobs", name, NULL);
@@ -75,7 +75,7 @@ int kube_signal(struct runtime *rt, const char *text, int signo, struct error *e
     return -1;
   }
   bool waits = no_pod || kube_status(pod, kube_container(pod), NULL) == KUBE_WAITING;
-  if (signo == NOTICE) return notice(k, &id, err);
+  if (signo == NOTICE) return kube_notice(k, &id, err);
   if (waits) return stop_pending(k, &id, err);
   return end_pod(k, &id, pod, stops ? -1 : KILL_GRACE_S, err);
 }

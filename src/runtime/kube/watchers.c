@@ -42,7 +42,7 @@ static void what_happened(const struct kube_pods *p, bool ret[HAPPENINGS]) {
   memset(ret, 0, sizeof(bool) * HAPPENINGS);
   ret[CREATED] = true; /* a cluster forgets nothing: whatever was started is told, too */
   if (!pod) return;
-  bool ended = kube_status(pod, kube_container(pod), &s) == KUBE_ENDED;
+  bool ended = kube_pods_status(p, &s) == KUBE_ENDED;
   bool gone = kube_pods_gone(p), began = kube_pods_began(p);
   ret[STARTED] = began;
   ret[DELETED] = began && (s.end == END_DELETED || s.end == END_EVICTED);
