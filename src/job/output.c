@@ -25,6 +25,7 @@ struct sink {
   int fd;  /* as callers name it: 1 or 2 */
   int out; /* what is written to: fd, or a reopened copy that may be O_NONBLOCK */
   enum way way;
+  bool movable; /* a pipe: splice(2) works */
   struct watch *watch;
   struct buf queue;
   int spill; /* unlinked temporary file; -1 none */
@@ -64,6 +65,7 @@ static void sink_open(struct sink *s) {
   if (fd < 0) return;
   s->out = fd;
   s->way = WAY_NONBLOCK;
+  s->movable = S_ISFIFO(st.st_mode);
 }
 
 static ssize_t sink_write(struct sink *s, const char *p, size_t n) {
@@ -217,11 +219,29 @@ static void tail_keep(struct sink *s, const char *p, size_t n) {
   s->tail_len = keep + n;
 }
 
-void output_put(struct output *o, int fd, const char *p, size_t n) {
-  struct sink *s = &o->sinks[fd == 2];
+static void count(struct sink *s, const char *p, size_t n) {
   s->bytes += (int64_t)n;
   stream_hash_add(s->hash, p, n);
   tail_keep(s, p, n);
+}
+
+bool output_ready(const struct output *o, int fd) {
+  const struct sink *s = &o->sinks[fd == 2];
+  return s->movable && !s->broken && sink_empty(s) && !o->opt.timestamps && !o->opt.prefix;
+}
+
+size_t output_move(struct output *o, int fd, int from, const char *p, size_t n) {
+  struct sink *s = &o->sinks[fd == 2];
+  ssize_t k = splice(from, NULL, s->out, NULL, n, SPLICE_F_NONBLOCK | SPLICE_F_MOVE);
+  if (k < 0 && errno == EINVAL) s->movable = false; /* not from such a descriptor */
+  if (k <= 0) return 0;                             /* the usual way meets the same fault */
+  count(s, p, (size_t)k);
+  return (size_t)k;
+}
+
+void output_put(struct output *o, int fd, const char *p, size_t n) {
+  struct sink *s = &o->sinks[fd == 2];
+  count(s, p, n);
   if (o->opt.timestamps || o->opt.prefix)
     sink_put_lines(s, p, n);
   else

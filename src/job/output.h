@@ -23,6 +23,9 @@ struct output *output_new(struct loop *loop, const struct output_options *opt,
                           const struct output_handlers *h, void *data);
 void output_free(struct output *o);
 void output_put(struct output *o, int fd, const char *p, size_t n);
+/* Of stream_mover (runtime.h): a pipe of ours that is not full takes large pieces without a copy. */
+bool output_ready(const struct output *o, int fd);
+size_t output_move(struct output *o, int fd, int from, const char *p, size_t n);
 void output_spill(struct output *o, bool on);
 bool output_full(const struct output *o); /* the source is paused: the reader is slow */
 bool output_drained(const struct output *o);

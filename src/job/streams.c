@@ -37,10 +37,25 @@ static void on_writable(void *data) {
 
 static const struct stream_handlers stream_calls = {on_output, on_end, on_writable};
 
+static bool on_ready(void *data, int fd) {
+  return output_ready(((struct job *)data)->output, fd);
+}
+
+static size_t on_move(void *data, int fd, int from, const char *p, size_t n) {
+  struct job *j = data;
+  size_t k = output_move(j->output, fd, from, p, n);
+  if (k) j->last_output = clock_ms();
+  if (k) atomic_store(&j->ledger->last_output, j->last_output);
+  return k;
+}
+
+static const struct stream_mover mover = {on_ready, on_move};
+
 int job_attach(struct job *j, struct error *err) {
   struct settings *s = j->req->settings;
   j->stream_ended = j->stream_cut = false;
   int rc = j->rt->ops->attach(j->rt, j->cid, s->tty, s->open_stdin, &stream_calls, j, &j->stream, err);
+  if (!rc) stream_set_mover(j->stream, &mover);
   if (!rc && j->rt->ops->info(j->rt)->streams_merged && !j->merged_said) {
     j->merged_said = true;
     job_say(j, "the log of this cluster does not tell stderr from stdout: all of the output is on stdout "

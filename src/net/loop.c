@@ -232,6 +232,14 @@ static void perform(struct loop *loop) {
 
 /* The step */
 
+/* Does libcurl have anything to do? Going through its transfers costs a system call for each that waits. */
+static bool curl_wanted(struct loop *loop, unsigned n, int ready) {
+  long due = -1;
+  for (unsigned i = 0; i < n; i++)
+    if (loop->fds[i].revents) ready--;
+  return ready > 0 || (!curl_multi_timeout(loop->multi, &due) && due == 0);
+}
+
 static unsigned fill_poll(struct loop *loop) {
   size_t n = 0, need = loop->n_watches + 1;
   loop->fds = grow(loop->fds, &loop->size_fds, need, sizeof *loop->fds);
@@ -288,15 +296,15 @@ static void dispatch_timers(struct loop *loop) {
 }
 
 void loop_step(struct loop *loop, int max_ms) {
-  int limit;
+  int limit, ready = 0;
   unsigned n;
   assert(!loop->in_step); /* a callback that waits would stop everything else */
   loop_ready(loop);
   limit = wait_limit(loop, max_ms);
   n = fill_poll(loop);
-  curl_multi_poll(loop->multi, loop->fds, n, limit, NULL);
+  curl_multi_poll(loop->multi, loop->fds, n, limit, &ready);
   loop->in_step = true;
-  perform(loop);
+  if (curl_wanted(loop, n, ready)) perform(loop);
   run_tasks(loop);
   dispatch_watches(loop, n);
   dispatch_timers(loop);

@@ -4,11 +4,17 @@
 #include "net/upgrade_inside.h"
 #include <errno.h>
 #include <openssl/ssl.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 
 #define RECORD_MAX 16384 /* bytes of one TLS record */
+#define PIECES_MAX 16    /* 256 KiB and their heads: then the others have their turn */
+#define BUSY 262144      /* bytes without a pause: nobody waits for the next one alone */
+#define QUIET_US 1000    /* a pause */
+#define NAP_NS 150000    /* a fourth of the socket, at the rate at which engines send small frames */
 
 static void update_watch(struct upgrade *u) {
   if (u->ended) return;
@@ -62,10 +68,10 @@ static bool tunnelled(const struct upgrade *u) {
 }
 
 /* Raw recv() is right on a plain socket and saves libcurl's work; TLS has to go through libcurl. */
-static CURLcode receive(struct upgrade *u, size_t *ret_n, int *ret_os) {
+static CURLcode receive(struct upgrade *u, size_t most, size_t *ret_n, int *ret_os) {
   ssize_t n;
-  if (u->tls) return curl_easy_recv(u->transfer.easy, u->in, sizeof u->in, ret_n);
-  n = recv(u->fd, u->in, sizeof u->in, MSG_DONTWAIT);
+  if (u->tls) return curl_easy_recv(u->transfer.easy, u->in, most, ret_n);
+  n = recv(u->fd, u->in, most, MSG_DONTWAIT);
   *ret_n = n > 0 ? (size_t)n : 0;
   if (n >= 0) return CURLE_OK;
   if (errno == EAGAIN || errno == EINTR) return CURLE_AGAIN;
@@ -75,17 +81,57 @@ static CURLcode receive(struct upgrade *u, size_t *ret_n, int *ret_os) {
   return CURLE_RECV_ERROR;
 }
 
-static void read_turn(struct upgrade *u) {
+/* False: nothing more to read in this turn. */
+static bool read_piece(struct upgrade *u, size_t most) {
   size_t n = 0;
   int os = 0;
-  CURLcode rc = receive(u, &n, &os);
-  if (rc == CURLE_AGAIN) return;
+  CURLcode rc = receive(u, most, &n, &os);
+  if (rc == CURLE_AGAIN) return false;
   if (rc || !n) {
     tell_end(u, rc, os);
-    return;
+    return false;
   }
   if (u->tls) task_queue(u->loop, &u->task); /* more may wait where poll() does not see it */
+  u->burst += n;
   u->h.on_data(u->data, u->in, n);
+  return !u->freed && !u->ended && !u->paused;
+}
+
+/* 1: moved on without being read; 0: to be read; -1: nothing is there. */
+static int move_piece(struct upgrade *u, size_t most) {
+  ssize_t n = recv(u->fd, u->in, most, MSG_PEEK | MSG_DONTWAIT);
+  if (n < 0 && (errno == EAGAIN || errno == EINTR)) return -1;
+  size_t k = n > 0 ? u->h.on_front(u->data, u->fd, u->in, (size_t)n) : 0;
+  u->burst += k;
+  return k > 0;
+}
+
+/* Pieces whose size on_next() knows are small, or move at next to no cost: several of them in a turn. */
+static void read_pieces(struct upgrade *u) {
+  for (int pieces = 0; pieces < PIECES_MAX; pieces++) {
+    bool front = false;
+    size_t most = u->h.on_next && !u->tls ? u->h.on_next(u->data, &front) : SIZE_MAX;
+    bool known = most != SIZE_MAX;
+    if (most > sizeof u->in) most = sizeof u->in;
+    int moved = front ? move_piece(u, most) : 0;
+    if (moved < 0) return;
+    if (!moved && (!read_piece(u, front ? sizeof u->in : most) || !known)) return;
+    if (u->paused) return;
+  }
+}
+
+/* Much comes in small pieces: waking up for each of them costs more than all else that is done with it. So
+ * the next ones are let come together, in less time than it takes them to fill the socket. */
+static void read_turn(struct upgrade *u) {
+  struct timespec t;
+  size_t before = u->burst;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  int64_t now = (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+  if (now - u->read_at > QUIET_US) before = u->burst = 0;
+  u->read_at = now;
+  read_pieces(u);
+  bool busy = u->burst >= BUSY && u->burst - before < sizeof u->in / 2;
+  if (busy && !u->tls && !u->ended && !u->freed) nanosleep(&(struct timespec){.tv_nsec = NAP_NS}, NULL);
 }
 
 static void stream_turn(struct upgrade *u) {

@@ -12,6 +12,12 @@ struct upgrade_handlers {
   void (*on_data)(void *data, const char *p, size_t n);
   void (*on_end)(void *data, const struct error *err); /* once; err NULL: the peer closed in order */
   void (*on_writable)(void *data);                     /* after upgrade_send() took less than all */
+  /* Both NULL, or both set; plain connections only. on_next: at most how many bytes to read next, SIZE_MAX:
+   * as many as there are. *ret_front: they are shown to on_front() first, unread at the front of `fd`; it
+   * returns how many it has taken from there itself, 0: they come by on_data. Neither may free the
+   * connection. */
+  size_t (*on_next)(void *data, bool *ret_front);
+  size_t (*on_front)(void *data, int fd, const char *p, size_t n);
 };
 struct upgrade_request {
   const char *method, *path; /* path: begins with '/', escaped */

@@ -19,6 +19,8 @@ struct upgrade {
   int fd;
   bool tls;
   bool paused, want_out, ended;
+  size_t burst;           /* bytes that came since the last pause */
+  int64_t read_at;        /* the last turn, in us */
   bool shut_wanted, shut; /* end of input: asked for, sent */
   bool in_callback, freed;
   struct buf early; /* came with the head */

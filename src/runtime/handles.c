@@ -1,5 +1,9 @@
 #include "runtime/handles.h"
 
+void stream_set_mover(struct stream *s, const struct stream_mover *m) {
+  s->mover = m;
+}
+
 void stream_pause(struct stream *s, bool paused) {
   s->ops->pause(s, paused);
 }

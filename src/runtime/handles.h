@@ -15,6 +15,7 @@ struct stream_ops {
 };
 struct stream {
   const struct stream_ops *ops;
+  const struct stream_mover *mover; /* NULL: none */
 };
 
 struct wait_ops {

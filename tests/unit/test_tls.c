@@ -176,7 +176,8 @@ static void on_writable(void *data) {
   ((struct world *)data)->writable++;
 }
 
-static const struct upgrade_handlers HANDLERS = {on_data, on_end, on_writable};
+static const struct upgrade_handlers HANDLERS = {
+    .on_data = on_data, .on_end = on_end, .on_writable = on_writable};
 
 static struct http_client *open_at(struct world *w, const char *base, const char *path) {
   struct http_client *c = client(w, base, "cav");

@@ -129,7 +129,8 @@ static void on_writable(void *data) {
   ((struct net *)data)->writable++;
 }
 
-static const struct upgrade_handlers HANDLERS = {on_data, on_end, on_writable};
+static const struct upgrade_handlers HANDLERS = {
+    .on_data = on_data, .on_end = on_end, .on_writable = on_writable};
 
 static void open_at(struct net *n, const char *path) {
   struct error err = ERROR_INIT;

@@ -15,6 +15,12 @@
 static void on_data(void *data, const char *p, size_t n) {
   docker_stream_take(data, p, n);
 }
+static size_t on_next(void *data, bool *ret_front) {
+  return docker_stream_next(data, ret_front);
+}
+static size_t on_front(void *data, int from, const char *p, size_t n) {
+  return docker_stream_front(data, from, p, n);
+}
 static void on_end(void *data, const struct error *err) {
   docker_stream_finish(data, err);
 }
@@ -22,8 +28,11 @@ static void on_writable(void *data) {
   struct docker_stream *s = data;
   if (!s->freed && s->h->on_writable) s->h->on_writable(s->data);
 }
-static const struct upgrade_handlers handlers = {
-    .on_data = on_data, .on_end = on_end, .on_writable = on_writable};
+static const struct upgrade_handlers handlers = {.on_data = on_data,
+                                                 .on_end = on_end,
+                                                 .on_writable = on_writable,
+                                                 .on_next = on_next,
+                                                 .on_front = on_front};
 
 int docker_attach(struct runtime *rt, const char *id, bool tty, bool input, const struct stream_handlers *h,
                   void *data, struct stream **ret, struct error *err) {

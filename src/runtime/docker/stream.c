@@ -2,6 +2,7 @@
  * end in the same struct, so that nobody above sees a difference. */
 #include "runtime/docker/stream.h"
 #include "base/alloc.h"
+#include <stdint.h>
 #include <stdlib.h>
 
 static void destroy(struct docker_stream *s) {
@@ -30,6 +31,22 @@ void docker_stream_take(struct docker_stream *s, const char *p, size_t n) {
   if (frames_feed(&s->frames, p, n, on_payload, s, &fault) < 0) end(s, &fault);
   s->busy--;
   if (s->freed && !s->busy) destroy(s);
+}
+
+size_t docker_stream_next(struct docker_stream *s, bool *ret_front) {
+  const struct stream_mover *m = s->base.mover;
+  int fd = 0;
+  *ret_front = false;
+  size_t n = m && !s->ended ? frames_next(&s->frames, &fd) : SIZE_MAX;
+  if (n == SIZE_MAX || !m->ready(s->data, s->frames.fd)) return SIZE_MAX;
+  *ret_front = fd != 0;
+  return n;
+}
+
+size_t docker_stream_front(struct docker_stream *s, int from, const char *p, size_t n) {
+  size_t k = s->base.mover->move(s->data, s->frames.fd, from, p, n);
+  frames_moved(&s->frames, k);
+  return k;
 }
 
 void docker_stream_finish(struct docker_stream *s, const struct error *err) {
