@@ -56,24 +56,40 @@ static void joint_begin(struct job *j, int fd, struct joint *t) {
   buf_init(&t->window, 1u << 20);
 }
 
+/* The last place of the tail that begins in these n bytes; NULL: none. Backward, since output that repeats
+ * itself has one at nearly every byte. */
+static const char *last_tail(const struct joint *t, const char *from, size_t n) {
+  while (n) {
+    const char *at = memrchr(from, t->tail[0], n);
+    if (!at) break;
+    bool ends = at[t->tail_len - 1] == t->tail[t->tail_len - 1];
+    if (ends && !memcmp(at, t->tail, t->tail_len)) return at;
+    n = (size_t)(at - from);
+  }
+  return NULL;
+}
+
 /* Remembers the last place of the tail that does not lie behind the delivered count, or the first one behind
  * it. */
+static void look_for_tail(struct joint *t) {
+  int64_t begin = t->seen - (int64_t)t->window.len; /* of the window, in the log */
+  size_t places = t->tail_len && t->window.len >= t->tail_len ? t->window.len - t->tail_len + 1 : 0;
+  int64_t before = t->left - (int64_t)t->tail_len - begin + 1; /* so many of them end by the count */
+  size_t n = before <= 0 ? 0 : before < (int64_t)places ? (size_t)before : places;
+  const char *at = last_tail(t, t->window.data, n);
+  if (!at && t->place < 0 && n < places)
+    at = memmem(t->window.data + n, t->window.len - n, t->tail, t->tail_len);
+  if (at) t->place = begin + (at - t->window.data) + (int64_t)t->tail_len;
+}
+
 static void measure(struct joint *t, const char *p, size_t n) {
   while (n) {
     size_t k = n < 65536 ? n : 65536;
-    int64_t begin = t->seen - (int64_t)t->window.len;
     buf_append(&t->window, p, k);
     t->seen += (int64_t)k;
     p += k;
     n -= k;
-    const char *from = t->window.data;
-    size_t len = t->window.len;
-    for (char *at; t->tail_len && (at = memmem(from, len, t->tail, t->tail_len));
-         len = t->window.len - (size_t)(from - t->window.data)) {
-      int64_t place = begin + (at - t->window.data) + (int64_t)t->tail_len;
-      if (t->place < 0 || place <= t->left) t->place = place;
-      from = at + 1;
-    }
+    look_for_tail(t);
     if (t->tail_len && t->window.len >= t->tail_len) buf_consume(&t->window, t->window.len - t->tail_len + 1);
   }
 }

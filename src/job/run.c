@@ -252,9 +252,10 @@ static bool closed_early(struct job *j) {
   bool sure = j->rt->ops->info(j->rt)->resumes; /* it knows the log and its end */
   if (sure || j->unattended || j->rejoin || j->req->settings->tty || at - j->stream_ended_at <= EARLY_MS)
     return false;
+  int64_t end = ended_at(j, at);
+  if (end < at && end <= j->stream_ended_at) return false; /* by the engine's own account */
   j->closed_early = true;
   int64_t late = j->rt->ops->info(j->rt)->tells_late_ms;
-  int64_t end = ended_at(j, at);
   bool long_before = end - j->stream_ended_at > (end < at ? SURELY_BEFORE_MS : LONG_BEFORE_MS) + late;
   if (long_before && j->stream_ended_at - j->input_done_at < LONG_BEFORE_MS) job_doubt_input(j);
   trace(TRACE_JOB, "output ended %lld ms before the command, which was told after %lld ms",
