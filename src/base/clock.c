@@ -22,14 +22,38 @@ int64_t clock_wall_ns(void) {
   return (int64_t)t.tv_sec * NS + t.tv_nsec;
 }
 
+/* Dates of the Gregorian calendar, counted in days since 1970. Not by gmtime(3) and timegm(3): they read the
+ * machine's time zone first. A year begins in March here, so that the leap day is its last; 400 of them are
+ * an era. (H. Hinnant, "chrono-Compatible Low-Level Date Algorithms".) */
+#define ERA_DAYS 146097
+#define ERA_TO_1970 719468 /* from 1 March of the year 0 */
+
+static int64_t days_of(int64_t year, int month, int day) {
+  if (month <= 2) year--;
+  int64_t era = (year >= 0 ? year : year - 399) / 400, in_era = year - era * 400;
+  int64_t in_year = (153 * (month > 2 ? month - 3 : month + 9) + 2) / 5 + day - 1;
+  return era * ERA_DAYS + in_era * 365 + in_era / 4 - in_era / 100 + in_year - ERA_TO_1970;
+}
+
+static void date_of(int64_t days, int *ret_year, int *ret_month, int *ret_day) {
+  days += ERA_TO_1970;
+  int64_t era = (days >= 0 ? days : days - ERA_DAYS + 1) / ERA_DAYS, in_era = days - era * ERA_DAYS;
+  int64_t year = (in_era - in_era / 1460 + in_era / 36524 - in_era / 146096) / 365;
+  int64_t in_year = in_era - (365 * year + year / 4 - year / 100), month = (5 * in_year + 2) / 153;
+  *ret_day = (int)(in_year - (153 * month + 2) / 5 + 1);
+  *ret_month = (int)(month < 10 ? month + 3 : month - 9);
+  *ret_year = (int)(year + era * 400 + (*ret_month <= 2));
+}
+
 char *clock_rfc3339(int64_t wall_ns) {
   int64_t fraction = wall_ns % NS;
   if (fraction < 0) fraction += NS;
-  time_t seconds = (time_t)((wall_ns - fraction) / NS);
-  struct tm tm;
-  gmtime_r(&seconds, &tm);
-  return xprintf("%04d-%02d-%02dT%02d:%02d:%02d.%09dZ", tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday,
-                 tm.tm_hour, tm.tm_min, tm.tm_sec, (int)fraction);
+  int64_t seconds = (wall_ns - fraction) / NS, of_day = seconds % 86400;
+  if (of_day < 0) of_day += 86400;
+  int year, month, day, s = (int)of_day;
+  date_of((seconds - of_day) / 86400, &year, &month, &day);
+  return xprintf("%04d-%02d-%02dT%02d:%02d:%02d.%09dZ", year, month, day, s / 3600, s / 60 % 60, s % 60,
+                 (int)fraction);
 }
 
 /* Exactly n digits at *s, which moves behind them; -1 otherwise. */
@@ -54,10 +78,9 @@ static int64_t utc(int year, int month, int day, int hour, int minute, int secon
   static const int length[] = {31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
   if (year < 1970 || year > 2261 || month < 1 || month > 12 || day < 1 || day > length[month - 1]) return -1;
   if (hour < 0 || hour > 23 || minute < 0 || minute > 59 || second < 0 || second > 60) return -1;
-  struct tm tm = {.tm_year = year - 1900, .tm_mon = month - 1, .tm_mday = day};
-  int64_t midnight = (int64_t)timegm(&tm);
-  if (tm.tm_mday != day) return -1; /* 29 February of a common year */
-  return midnight + hour * 3600 + minute * 60 + second;
+  bool leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+  if (month == 2 && day == 29 && !leap) return -1;
+  return days_of(year, month, day) * 86400 + hour * 3600 + minute * 60 + second;
 }
 
 /* ".123" to nanoseconds, further digits dropped; 0 without a fraction, -1 for a lone dot. */

@@ -42,15 +42,38 @@ static bool wanted(const char *key, size_t n, const char *const *keys) {
   return false;
 }
 
+#define INNER_MAX 8
+
+static bool pick(const char *p, const char *end, const char *const *keys, struct buf *out);
+
+/* Of "Actor.Attributes.signal" at the member Actor: what is wanted inside of it. Returns how many. */
+static size_t inner(const char *key, size_t n, const char *const *keys, const char **ret) {
+  size_t k = 0;
+  for (; *keys && k < INNER_MAX; keys++)
+    if (!strncmp(*keys, key, n) && (*keys)[n] == '.') ret[k++] = *keys + n + 1;
+  ret[k] = NULL;
+  return k;
+}
+
+static void begin_member(struct buf *out, const char *p, size_t n) {
+  if (out->data[out->len - 1] != '{') buf_append(out, ",", 1);
+  buf_append(out, p, n);
+}
+
 /* One member with its key, to `out` if wanted. Returns what follows it; NULL: not as expected. */
 static const char *member(const char *p, const char *end, const char *const *keys, struct buf *out) {
   const char *key = p, *behind_key = p < end && *p == '"' ? skip_string(p, end) : NULL;
-  const char *colon = behind_key ? skip_space(behind_key, end) : end;
+  const char *colon = behind_key ? skip_space(behind_key, end) : end, *inside[INNER_MAX + 1];
   if (colon >= end || *colon != ':') return NULL;
-  const char *behind = skip_value(colon + 1, end);
-  if (!behind || !wanted(key + 1, (size_t)(behind_key - key) - 2, keys)) return behind;
-  if (out->len > 1) buf_append(out, ",", 1);
-  buf_append(out, key, (size_t)(behind - key));
+  const char *value = skip_space(colon + 1, end), *behind = skip_value(value, end);
+  size_t n = (size_t)(behind_key - key) - 2;
+  if (!behind) return NULL;
+  if (wanted(key + 1, n, keys)) {
+    begin_member(out, key, (size_t)(behind - key));
+  } else if (*value == '{' && inner(key + 1, n, keys, inside)) {
+    begin_member(out, key, (size_t)(value - key));
+    if (!pick(value, behind, inside, out)) return NULL;
+  }
   return behind;
 }
 

@@ -64,12 +64,10 @@ int job_reach(struct job *j, int64_t until) {
 void job_publish(struct job *j) {
   json_t *r = outcome_json(j->o);
   json_object_set_new(r, "run-once.app", json_string(j->prepared.app ? j->prepared.app : ""));
-  CLEANUP_FREE char *text = json_dumps(r, JSON_COMPACT);
-  json_decref(r);
-  size_t n = text ? strlen(text) : 0;
-  if (!n || n > LEDGER_RECORD_MAX) return;
   int at = !atomic_load(&j->ledger->record_at);
-  memcpy(j->ledger->record[at].json, text, n);
+  size_t n = json_dumpb(r, j->ledger->record[at].json, LEDGER_RECORD_MAX, JSON_COMPACT);
+  json_decref(r);
+  if (!n || n > LEDGER_RECORD_MAX) return;
   j->ledger->record[at].len = (uint32_t)n;
   atomic_store(&j->ledger->record_at, at);
 }

@@ -172,6 +172,13 @@ void guardian_release(struct guardian *g) {
   if (g) fd_close(&g->fd);
 }
 
-void guardian_reap(struct guardian *g) {
-  if (g) waitpid(g->pid, NULL, 0);
+/* Where children are not waited for (SIGCHLD ignored by whoever started us) one that is gone already is
+ * nobody we know. */
+void guardian_dismiss(struct guardian *g) {
+  if (!g) return;
+  if (waitpid(g->pid, NULL, WNOHANG) == 0) {
+    kill(g->pid, SIGKILL);
+    waitpid(g->pid, NULL, 0);
+  }
+  guardian_release(g);
 }

@@ -19,15 +19,16 @@ struct guardian_task { /* borrowed by both sides of the fork */
 };
 /* NULL and err when the fork fails: the job must not begin without it. */
 struct guardian *guardian_fork(const struct guardian_task *t, struct error *err);
-/* A copy of the attached connection, to cut it loose when the launcher no longer reads (moby#41827). */
+/* A copy of the attached connection, to cut it loose when the launcher no longer reads (moby#41827). Wakes
+ * it, too. */
 void guardian_stream(struct guardian *g, int fd);
 /* Tells it to look at the ledger again: a deadline was set. */
 void guardian_wake(struct guardian *g);
-/* Ends our side; may be called twice. With WORD_DONE the guardian exits at once. The memory lives as long as
- * we do. */
+/* Ends our side: it goes on alone, if it has anything to do. */
 void guardian_release(struct guardian *g);
-/* After release and WORD_DONE: it exits at once, and leaves no zombie where process 1 does not reap. */
-void guardian_reap(struct guardian *g);
+/* Nothing is owed by anybody, and all that it would do is exit: it is ended, and waited for, since process 1
+ * does not reap everywhere. */
+void guardian_dismiss(struct guardian *g);
 
 /* takeover.c, in the guardian: what is owed after the launcher's end. Returns when nothing is. */
 void takeover(const struct guardian_task *t, bool owed /* by our own job, else only by others */);

@@ -159,8 +159,13 @@ static int begin(struct job *j, struct error *err) {
 
 static void attached(struct job *j) {
   struct error err = ERROR_INIT;
-  guardian_wake(j->guardian);
-  if (j->stream) guardian_stream(j->guardian, stream_fd(j->stream));
+  if (j->ledger->deadline_at) { /* else there is nothing that it would have to do for us */
+    int fd = j->stream ? stream_fd(j->stream) : -1;
+    if (fd >= 0)
+      guardian_stream(j->guardian, fd);
+    else
+      guardian_wake(j->guardian);
+  }
   if (j->req->settings->tty) {
     j->sig.resized = true;
     if (j->req->settings->open_stdin && tty_raw(STDIN_FILENO, &err)) job_say(j, "%s", err.text);

@@ -118,10 +118,12 @@ int job_launch(const struct job_request *req, const char *kind, const struct end
     carry_out(j, kind, ep);
   job_say_rest(j, true);
   strv_done(&j->unsaid);
-  guardian_release(j->guardian);
   int status = o->exit_status, word = atomic_load(&j->ledger->word);
   bool done = word == WORD_DONE;
-  if (done && !atomic_load(&j->ledger->settle_owed)) guardian_reap(j->guardian);
+  if (done && !atomic_load(&j->ledger->settle_owed))
+    guardian_dismiss(j->guardian);
+  else
+    guardian_release(j->guardian);
   if (done) live_drop(o->id, task.live_fd);
   ledger_free(j->ledger);
   free(j->guardian);

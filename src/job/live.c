@@ -22,8 +22,8 @@ static char *path_of(const char *job_id) {
                                   ? xprintf("%s/run-once", dir)
                                   : xprintf("%s/run-once-%u", dir, (unsigned)geteuid());
   struct stat st;
-  mkdir(folder, 0700);
-  if (lstat(folder, &st) || !S_ISDIR(st.st_mode) || st.st_uid != geteuid()) return NULL;
+  if (lstat(folder, &st) && (mkdir(folder, 0700), lstat(folder, &st))) return NULL;
+  if (!S_ISDIR(st.st_mode) || st.st_uid != geteuid()) return NULL;
   return xprintf("%s/%s", folder, job_id);
 }
 
@@ -82,8 +82,8 @@ bool live_here(const char *host) {
 }
 
 /* Its age in seconds; -1: somebody holds it, or it is no mark. */
-static int64_t dead_mark(const char *path, char *engine, size_t size) {
-  CLEANUP_FD int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+static int64_t dead_mark(int folder, const char *path, char *engine, size_t size) {
+  CLEANUP_FD int fd = openat(folder, path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
   struct stat st;
   if (fd < 0 || fstat(fd, &st) || !S_ISREG(st.st_mode) || flock(fd, LOCK_SH | LOCK_NB)) return -1;
   ssize_t n = size ? pread(fd, engine, size - 1, 0) : 0;
@@ -94,7 +94,7 @@ static int64_t dead_mark(const char *path, char *engine, size_t size) {
 
 bool live_died(const char *job_id) {
   CLEANUP_FREE char *path = path_of(job_id);
-  return path && dead_mark(path, NULL, 0) >= 0;
+  return path && dead_mark(AT_FDCWD, path, NULL, 0) >= 0;
 }
 
 bool live_dead(live_fn *fn, void *data) {
@@ -103,9 +103,8 @@ bool live_dead(live_fn *fn, void *data) {
   bool found = false;
   for (struct dirent *e; d && !found && (e = readdir(d));) {
     if (e->d_name[0] == '.') continue;
-    CLEANUP_FREE char *path = path_of(e->d_name);
     char engine[ENGINE_MAX] = "";
-    int64_t age = path ? dead_mark(path, engine, sizeof engine) : -1;
+    int64_t age = dead_mark(dirfd(d), e->d_name, engine, sizeof engine);
     found = age >= 0 && fn(data, e->d_name, engine, age);
   }
   if (d) closedir(d);

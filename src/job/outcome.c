@@ -188,13 +188,15 @@ static json_t *retry_safe(enum verdict v) {
   return json_false();
 }
 
-static void set_texts(json_t *j, const char *key, const struct outcome *o, const char *const *names) {
+/* All text members whose path begins with that key. */
+static void set_texts(json_t *j, const char *key, const struct outcome *o) {
   json_t *sub = json_object();
-  for (; *names; names++) {
-    CLEANUP_FREE char *path = xprintf("%s.%s", key, *names);
-    for (size_t i = 0; i < ARRAY_LEN(text_fields); i++)
-      if (!strcmp(text_fields[i].path, path))
-        json_object_set_new(sub, *names, text_or_null(*text_member((struct outcome *)o, &text_fields[i])));
+  size_t n = strlen(key);
+  for (size_t i = 0; i < ARRAY_LEN(text_fields); i++) {
+    const char *path = text_fields[i].path;
+    if (!strncmp(path, key, n) && path[n] == '.')
+      json_object_set_new(sub, path + n + 1,
+                          text_or_null(*text_member((struct outcome *)o, &text_fields[i])));
   }
   json_object_set_new(j, key, sub);
 }
@@ -216,11 +218,11 @@ json_t *outcome_json(const struct outcome *o) {
   json_object_set_new(j, "version", json_integer(1));
   json_object_set_new(j, "id", text_or_null(o->id[0] ? o->id : NULL));
   set_end(j, o);
-  set_texts(j, "release", o, (const char *const[]){"name", "source", "image", "image_id", "digest", NULL});
+  set_texts(j, "release", o);
   json_object_set_new(j, "command", command_json(&o->command));
-  set_texts(j, "runtime", o, (const char *const[]){"kind", "endpoint", "version", NULL});
-  set_texts(j, "target", o, (const char *const[]){"kind", "name", "id", "namespace", NULL});
-  set_texts(j, "actor", o, (const char *const[]){"user", "host", NULL});
+  set_texts(j, "runtime", o);
+  set_texts(j, "target", o);
+  set_texts(j, "actor", o);
   if (o->actor_claimed) json_object_set_new(json_object_get(j, "actor"), "claimed", json_true());
   json_object_set_new(j, "reason", text_or_null(o->reason));
   json_object_set_new(j, "lock", text_or_null(o->lock));

@@ -13,6 +13,9 @@ static const struct {
     {"restart", EVENT_RESTART}, {"died", EVENT_DIE},    {"remove", EVENT_DESTROY}, /* Podman's words */
 };
 
+const char *const event_keys[] = {"Type", "Action", "status", "time", "timeNano", "Actor.Attributes.signal",
+                                  NULL};
+
 static int64_t event_time(const json_t *o) {
   int64_t ns = json_int_or(o, "timeNano", 0), s = json_int_or(o, "time", 0);
   return ns > 0 ? ns : s > 0 && s < INT64_MAX / 1000000000 ? s * 1000000000 : 0;

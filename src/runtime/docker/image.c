@@ -10,6 +10,10 @@ void images_done(struct images *i) {
   *i = (struct images){0};
 }
 
+/* What anybody looks at: not its layers and history. */
+static const char *const image_keys[] = {"Id",           "RepoTags", "RepoDigests", "Os",
+                                         "Architecture", "Variant",  "Config",      NULL};
+
 /* *ret NULL when the engine does not have it. */
 static int inspect(struct docker *d, const char *ref, json_t **ret, struct error *err) {
   CLEANUP_FREE char *escaped = http_escape(ref);
@@ -19,7 +23,7 @@ static int inspect(struct docker *d, const char *ref, json_t **ret, struct error
   if (docker_call(d, "GET", path, NULL, false, SOURCE_CALL_MS, &r, err) < 0) return -1;
   int rc = 0;
   if (r.status == 200) {
-    *ret = json_parse(r.body.data ? r.body.data : "", r.body.len, err);
+    *ret = json_parse_part(r.body.data ? r.body.data : "", r.body.len, image_keys, err);
     rc = *ret ? 0 : error_prefix(err, "the engine's answer about image %s", ref);
   } else if (r.status != 404) {
     CLEANUP_FREE char *what = xprintf("image %s failed", ref);

@@ -38,7 +38,8 @@ static size_t scan(struct jsonstream *s, const char *p, size_t n, bool *ret_ende
 }
 
 static int deliver(struct jsonstream *s, jsonstream_fn *fn, void *data, struct error *err) {
-  CLEANUP_JSON json_t *o = json_parse(s->text.data, s->text.len, err);
+  CLEANUP_JSON json_t *o = s->keys ? json_parse_part(s->text.data, s->text.len, s->keys, err)
+                                   : json_parse(s->text.data, s->text.len, err);
   if (!o) return -1;
   buf_clear(&s->text);
   return fn(data, o, err);

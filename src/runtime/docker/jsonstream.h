@@ -13,6 +13,7 @@ struct jsonstream {
   struct buf text; /* of the object that has begun */
   int depth;
   bool in_string, escaped;
+  const char *const *keys; /* of json_parse_part(): all that is wanted of an object; NULL: everything */
 };
 
 /* o is borrowed. Anything but 0 ends the feeding at once (the owner is gone, or has err set). */

@@ -68,8 +68,12 @@ static void on_end(void *data, const struct error *err) {
 
 static const struct follow_handlers handlers = {.on_data = on_data, .on_end = on_end};
 
-static char *events_path(const char *job_id) {
-  CLEANUP_FREE char *filters = xprintf("{\"type\":[\"container\"],\"label\":[\"run-once.id=%s\"]}", job_id);
+/* Each event wakes us up: those that nobody asks about are not wanted. Podman has other names for some. */
+#define WANTED "\"event\":[\"create\",\"start\",\"kill\",\"stop\",\"oom\",\"die\",\"destroy\",\"restart\"],"
+
+static char *events_path(const struct docker *d, const char *job_id) {
+  CLEANUP_FREE char *filters =
+      xprintf("{%s\"type\":[\"container\"],\"label\":[\"run-once.id=%s\"]}", d->podman ? "" : WANTED, job_id);
   CLEANUP_FREE char *escaped = http_escape(filters);
   return xprintf("/events?since=1&filters=%s", escaped);
 }
@@ -85,7 +89,7 @@ static const struct event_watch_ops ops = {.free = free_watch};
 int docker_watch(struct runtime *rt, const char *job_id, const struct watch_handlers *h, void *data,
                  struct event_watch **ret, struct error *err) {
   struct docker *d = (struct docker *)rt;
-  CLEANUP_FREE char *path = events_path(job_id);
+  CLEANUP_FREE char *path = events_path(d, job_id);
   struct follow_request req = {
       .method = "GET", .path = path, .what = "watching events failed", .head_ms = 60000, .hold = true};
   struct docker_watch *w = xcalloc(1, sizeof *w);
@@ -93,6 +97,7 @@ int docker_watch(struct runtime *rt, const char *job_id, const struct watch_hand
   w->h = h;
   w->data = data;
   jsonstream_init(&w->rows);
+  w->rows.keys = event_keys;
   if (follow_begin(&w->follow, d, &req, &handlers, w, err) < 0) {
     destroy(w);
     return -1;
