@@ -1,4 +1,5 @@
 # The real release, a Django application on PostgreSQL: what the demo shows, asserted on the database itself.
+# bats file_tags=slow
 load lib
 
 setup_file() {

@@ -134,6 +134,7 @@ command_err() { grep -av '^run-once: ' "$ERR" || :; }
 }
 
 # Following a log over its rotation the engine leaves out what it has not sent yet (20.10, 26.1).
+# bats test_tags=slow
 @test "output cut, and the log rotates under the reader: what is missing is told" {
   through down:1:/attach:200000
   job "${via[@]}" --log-max 16MiB -- probe fill 15000000 exit 6
@@ -227,6 +228,7 @@ command_err() { grep -av '^run-once: ' "$ERR" || :; }
   nothing_left
 }
 
+# bats test_tags=slow
 @test "so much happens while contact is lost that the engine forgets: unknown, neither a success nor a restart" {
   through
   start_job "${via[@]}" -- probe line early sleep 2 line late
@@ -247,6 +249,7 @@ command_err() { grep -av '^run-once: ' "$ERR" || :; }
   nothing_left
 }
 
+# bats test_tags=slow
 @test "no contact within --reconnect-for: 120, with id and the command that settles it" {
   through
   start_job "${via[@]}" --reconnect-for 2 -- sh -c 'trap "exit 0" TERM; echo ready; while [ ! -e /tmp/go ]; do sleep 0.1; done; exit 12'

@@ -199,6 +199,7 @@ private_kib() { awk '/^Private_/ { s += $2 } END { print s }' "/proc/$1/smaps_ro
   nothing_left
 }
 
+# bats test_tags=slow
 @test "launcher and guardian killed, stopped from outside: a 0 is no success" {
   start_job -- probe trap TERM 0 line ready forever
   id=$(job_id)
@@ -244,6 +245,7 @@ private_kib() { awk '/^Private_/ { s += $2 } END { print s }' "/proc/$1/smaps_ro
   chain_holds
 }
 
+# bats test_tags=slow
 @test "launcher and guardian killed before the create arrived: the next run ends it" {
   never_created -- probe line x
   id=$(job_id)
@@ -257,6 +259,7 @@ private_kib() { awk '/^Private_/ { s += $2 } END { print s }' "/proc/$1/smaps_ro
   nothing_left
 }
 
+# bats test_tags=slow
 @test "launcher and guardian killed, the container removed by somebody: what began is unknown, what never began is not started" {
   start_job -- probe sleep 20
   id=$(job_id)
@@ -273,6 +276,7 @@ private_kib() { awk '/^Private_/ { s += $2 } END { print s }' "/proc/$1/smaps_ro
   nothing_left
 }
 
+# bats test_tags=slow
 @test "TERM ends the guardian: while the launcher lives nothing else happens, afterwards the next run settles" {
   start_job -- probe sleep 1 exit 2
   kill -TERM "$(guardian)"
@@ -326,6 +330,7 @@ private_kib() { awk '/^Private_/ { s += $2 } END { print s }' "/proc/$1/smaps_ro
   nothing_left 5
 }
 
+# bats test_tags=slow
 @test "--timeout and a launcher that stood still and then died: recorded by the guardian" {
   start_job --timeout 2 --stop-grace 1 -- sh -c 'while :; do probe fill 1000000; done'
   id=$(job_id) c=$(job_container)
@@ -337,6 +342,7 @@ private_kib() { awk '/^Private_/ { s += $2 } END { print s }' "/proc/$1/smaps_ro
   nothing_left 5
 }
 
+# bats test_tags=slow
 @test "--idle-timeout is held when the launcher is dead, also where no log can be read" {
   start_job --log-driver none --idle-timeout 2 --stop-grace 1 -- sh -c 'for i in 1 2 3 4 5 6; do echo $i; sleep 0.6; done; exec sleep 100'
   id=$(job_id)
@@ -367,6 +373,7 @@ private_kib() { awk '/^Private_/ { s += $2 } END { print s }' "/proc/$1/smaps_ro
   nothing_left
 }
 
+# bats test_tags=slow
 @test "killed at any moment: nothing stays, and the record has an end wherever it has a beginning" {
   make_volume marks
   for i in $(seq 1 24); do

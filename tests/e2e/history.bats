@@ -167,6 +167,7 @@ within_mounts() {
   is "$(head -n 1 "$OUT" | cut -d, -f1-4)" event,at,id,verdict
 }
 
+# bats test_tags=slow
 @test "50 writers at once: every line there, the chain holds" {
   : >release.yaml
   for i in $(seq 25); do

@@ -283,6 +283,7 @@ forgotten_volume() { docker volume create --label run-once.id="$1" --label run-o
   nothing_left
 }
 
+# bats test_tags=slow
 @test "prune takes volumes that an engine forgot; not those in use, of a live job, named, unlabelled, or a key's record" {
   if on_podman; then skip 'its API takes no labels for a mount'; fi
   k=volumes-$RANDOM

@@ -113,6 +113,7 @@ locked() { # complains about a held lock, with all five facts
   nothing_left 5
 }
 
+# bats test_tags=slow
 @test "odd characters and long names are names like others" {
   for name in 'a b/c:ü$(x)`' "$(printf 'x%.0s' {1..300})" 'a.b' '-' '..' '%2e' "$(printf 'new\nline')"; do
     start_job --lock "$name" -- probe trap INT 0 forever
@@ -138,6 +139,7 @@ locked() { # complains about a held lock, with all five facts
   nothing_left
 }
 
+# bats test_tags=slow
 @test "free when the holder was killed: with its guardian at the end of the command, with both dead after the end too" {
   start_job --lock q -- probe sleep 1
   id=$(job_id)

@@ -21,6 +21,7 @@ job2() { # a later caller, with a result file of its own
   job "$@"
 }
 
+# bats test_tags=slow
 @test "50 callers at the same instant: one execution, the same output and status for all" {
   make_volume marks
   k=$(key)
@@ -88,6 +89,7 @@ job2() { # a later caller, with a result file of its own
   only_records_left
 }
 
+# bats test_tags=slow
 @test "several run a failed one again at the same instant: one execution" {
   make_volume marks
   k=$(key)
@@ -180,6 +182,7 @@ job2() { # a later caller, with a result file of its own
   free
 }
 
+# bats test_tags=slow
 @test "launcher killed at any moment: the key is either free or has its end" {
   make_volume marks
   for i in $(seq 8); do
@@ -232,6 +235,7 @@ job2() { # a later caller, with a result file of its own
   nothing_left
 }
 
+# bats test_tags=slow
 @test "launcher and guardian killed before the create arrived: settled as not started, the key is free" {
   k=$(key)
   never_created --once "$k" -- probe line mine
@@ -247,6 +251,7 @@ job2() { # a later caller, with a result file of its own
   free
 }
 
+# bats test_tags=slow
 @test "launcher and guardian killed before anything was written of the job: settled, the key is free" {
   for settler in prune caller; do
     k=$(key)$settler

@@ -1,5 +1,6 @@
 # Podman without a daemon: no socket is there, podman is, and its service is started on demand. As an unprivileged user, in
 # namespaces of its own: rootless. A service of the test's own looks after the same storage.
+# bats file_tags=slow
 load lib
 
 setup_file() {

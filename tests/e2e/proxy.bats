@@ -1,5 +1,6 @@
 # Engines behind a proxy (tests/tools/connect_proxy.py). engine.test and other.test are names that nobody but the proxy
 # knows: whatever reaches the engine by them went through it.
+# bats file_tags=slow
 load lib
 load endpoints
 

@@ -1,4 +1,5 @@
 # The engine itself stops, is killed, comes back: an engine of this file's own, whose containers outlive it.
+# bats file_tags=slow
 load lib
 load life
 

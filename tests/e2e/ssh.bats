@@ -1,5 +1,6 @@
 # ssh:// endpoints, with an sshd of our own on loopback: the promises hold, ssh leaves nothing behind, and what is wrong
 # is said in one line.
+# bats file_tags=slow
 load lib
 load endpoints
 

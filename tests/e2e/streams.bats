@@ -32,6 +32,7 @@ sleeper() {
   is "$(result output.stdout_bytes) $(result output.stderr_bytes)" '13 4'
 }
 
+# bats test_tags=slow
 @test "200 runs of one line: 200 lines and 200 right statuses" {
   local n bad=0 began=$SECONDS
   : >"$OUT"
@@ -49,6 +50,7 @@ sleeper() {
   nothing_left
 }
 
+# bats test_tags=slow
 @test "256 MiB on stdout beside 64 MiB on stderr: both hashes right" {
   status=0
   "$RUN_ONCE" run --from "image/$IMAGE" --result "$RESULT" -- probe both $((256 << 20)) $((64 << 20)) \
@@ -61,6 +63,7 @@ sleeper() {
   is "$(result output.stdout_bytes) $(result output.stderr_bytes) $(result output.gap)" "$((256 << 20)) $((64 << 20)) null"
 }
 
+# bats test_tags=slow
 @test "64 MiB through -i from a pipe and from a file" {
   "$TOOLS/probe" fill $((64 << 20)) >input
   local hash
@@ -117,6 +120,7 @@ sleeper() {
   nothing_left
 }
 
+# bats test_tags=slow
 @test "a reader of 1 MiB/s: back-pressure, memory below 16 MiB" {
   status=0
   /usr/bin/time -f %M -o peak "$RUN_ONCE" run --from "image/$IMAGE" --result "$RESULT" -- probe fill $((8 << 20)) 2>"$ERR" |
@@ -223,6 +227,7 @@ sleeper() {
   nothing_left
 }
 
+# bats test_tags=slow
 @test "--idle-timeout does not count our own slow reader" {
   coded "$RUN_ONCE" run --from "image/$IMAGE" --result "$RESULT" --idle-timeout 2 -- probe fill 4000000 exit 3 2>"$ERR" | { sleep 5; cat; } | sha256sum >"$OUT"
   status=$(<code)
@@ -266,6 +271,7 @@ launcher_pid() { pgrep -f "^$RUN_ONCE run --from image/$IMAGE --result $RESULT" 
   nothing_left
 }
 
+# bats test_tags=slow
 @test "a signal while the reader stands still: what waits does not grow without end" {
   coded "$RUN_ONCE" run --from "image/$IMAGE" --result "$RESULT" -- sh -c 'trap : USR1; probe fill 400000000' 2>"$ERR" |
     { within 60 test -e wake >&2; head -c 1500000; within 60 test -e leave >&2; } >"$OUT" 3>&- &

@@ -1,5 +1,6 @@
 # A machine that was suspended for minutes: real time went on, timers did not. A library before libc's adds to the
 # boot-time clock what a file says, which is what a suspend does to it.
+# bats file_tags=slow
 load lib
 bats_require_minimum_version 1.5.0
 

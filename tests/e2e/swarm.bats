@@ -1,4 +1,5 @@
 # service/NAME: a Swarm service as the source. The engine becomes a swarm of one node here, and leaves it afterwards.
+# bats file_tags=slow
 load lib
 
 setup_file() {
