@@ -93,6 +93,18 @@ int kube_free_secret(struct kube *k, const struct kube_id *id, struct error *err
   return patch_secret(k, id, json_null(), NULL, err);
 }
 
+int kube_note_never(struct kube *k, const struct kube_id *id, struct error *err) {
+  CLEANUP_FREE char *path = kube_path(k, "", "secrets", id->name, NULL);
+  CLEANUP_JSON json_t *body =
+      json_pack("{s:{s:s, s:{s:s}}}", "metadata", "uid", id->uid, "annotations", KUBE_NEVER, "true");
+  struct kube_request req = {.method = "PATCH", .path = path, .body = body};
+  return kube_json(k, &req, "writing the job's Secret failed", NULL, err);
+}
+
+bool kube_never_began(const json_t *secret) {
+  return json_object_get(json_at(secret, "metadata.annotations"), KUBE_NEVER) != NULL;
+}
+
 /* --- deleting --- */
 
 /* DELETE with its uid as precondition: what is gone, or is another's by now, is no fault. */

@@ -7,7 +7,8 @@
 #define KUBE_LABEL_OBJECT "run-once/object" /* of a pod: the name of its Secret */
 #define KUBE_NAME "run-once/name"           /* annotation: identity.name, or what rename() gave */
 #define KUBE_LABEL_FENCE "run-once/fence"   /* of a Job that is none, see remove.c */
-#define KUBE_NOTICE "run-once/stop-asked"   /* annotation of a pod: `jobs stop` asked for its end */
+#define KUBE_NOTICE "run-once/stop-asked"   /* annotation of a Job: its end was asked for through run-once */
+#define KUBE_NEVER "run-once/never-began"   /* annotation of a Secret: revoke.c */
 
 struct kube_life {
   char job_id[64];
@@ -16,9 +17,8 @@ struct kube_life {
   bool sent;        /* the Job may be on the server */
   bool ticket_out;  /* taken out of the Secret */
   bool revoked;     /* taken away before it began: nothing of it can start any more */
-  enum state_end
-      taken_back; /* start() deletes the Job under what may have begun: why. END_UNTOLD: it has not */
-  bool surely;    /* ... and the server has said that it does */
+  bool late;        /* it began behind the deadline of its start, and start() has asked for its end */
+  bool late_surely; /* ... and the server has said that it shall end */
 };
 /* k->life of this job; made, or made anew, if it is another's. Never NULL. */
 struct kube_life *kube_life(struct kube *k, const char *job_id);
@@ -71,14 +71,28 @@ int kube_tear_away(struct kube *k, const json_t *pod, struct error *err);
 int kube_stray(struct kube *k, const char *name, const char *not_job, json_t **ret_list, json_t **ret_pod,
                struct error *err);
 
-/* revoke.c: takes a Job back whose command was not seen to begin. why: the fault for which start() gives up.
- * 0: it never began, and will not; 1: it did, or nobody can tell. Blocks, up to some seconds. */
-int kube_revoke(struct kube *k, const struct kube_id *id, struct kube_pods *pods, enum error_kind why);
+/* revoke.c: takes a Job back whose command was not seen to begin. why: the fault for which it is given up.
+ * 0: it never began, and will not; 1: it did, or nobody can tell, and then the state says what there is. What
+ * began in time, or is given up for another reason than its deadline, is left alone. pods: watched by the
+ * caller. Blocks, up to some 15 s. */
+int kube_revoke(struct kube *k, const struct kube_id *id, const char *job_uid, struct kube_pods *pods,
+                enum error_kind why);
+/* On the Secret: no pod of the job has begun, nor can one. */
+int kube_note_never(struct kube *k, const struct kube_id *id, struct error *err);
+bool kube_never_began(const json_t *secret);
+/* stop.c: the Job makes no pod any more, and this one goes; grace_s -1: its own. */
+int kube_end_pod(struct kube *k, const struct kube_id *id, const json_t *pod, int64_t grace_s,
+                 struct error *err);
 /* stop.c: says on the Job that its end is asked for through run-once. */
 int kube_notice(struct kube *k, const struct kube_id *id, struct error *err);
 
 /* pods.c, for those who look now and then: brings k->pods up to date by one list unless its watch is well. */
 int kube_pods_fresh(struct kube *k, const char *job_id, struct kube_pods **ret, struct error *err);
+/* One list, whatever the watch has told. */
+int kube_pods_list(struct kube_pods *p, struct error *err);
+/* A pod that a node had was deleted, or is being deleted, and was not seen to begin: whether it did, nobody
+ * tells (kubelets run one more container of such a pod and never say so). */
+bool kube_pods_doubtful(const struct kube_pods *p);
 /* What is known of them already; no request. Never NULL. */
 struct kube_pods *kube_pods_known(struct kube *k, const char *job_id);
 bool kube_pods_began(const struct kube_pods *p); /* the first pod's container was seen running, or ended */

@@ -79,6 +79,7 @@ static void look_at_node(struct kube_pods *p, const struct seen *s) {
   enum kube_phase phase = kube_status(s->last, kube_container(s->last), NULL);
   bool deleted = kube_deletion(s->last);
   bool doubt = s->began && !s->gone && phase == KUBE_RUNNING && (deleted || kube_silent(s->last));
+  if (!s->began && !s->gone && phase == KUBE_WAITING && json_str(s->last, "spec.nodeName")) doubt = deleted;
   if (phase == KUBE_LOST) p->node_lost = true;
   if (phase == KUBE_RUNNING && !doubt) p->node_lost = false; /* it answers again */
   if (doubt && !p->patience) {
@@ -120,7 +121,7 @@ static bool take(struct kube_pods *p, json_t *pod) {
   json_incref(pod);
   json_decref(s->last);
   s->last = pod;
-  if (state.ever_started) s->began = true;
+  if (state.ever_started && !kube_made_up(pod)) s->began = true;
   look_at_node(p, s);
   return true;
 }
@@ -219,15 +220,17 @@ int kube_pods(struct kube *k, const char *job_id, struct kube_pods **ret, struct
 }
 
 int kube_pods_fresh(struct kube *k, const char *job_id, struct kube_pods **ret, struct error *err) {
-  struct kube_pods *p = pods_of(k, job_id);
-  *ret = p;
-  if (p->watch && !p->trouble) return 0;
-  CLEANUP_FREE char *selector = selector_of(job_id);
-  CLEANUP_FREE char *path = kube_list_path(k, "", "pods", selector);
+  *ret = pods_of(k, job_id);
+  return (*ret)->watch && !(*ret)->trouble ? 0 : kube_pods_list(*ret, err);
+}
+
+int kube_pods_list(struct kube_pods *p, struct error *err) {
+  CLEANUP_FREE char *selector = selector_of(p->job_id);
+  CLEANUP_FREE char *path = kube_list_path(p->k, "", "pods", selector);
   CLEANUP_JSON json_t *list = NULL;
   size_t i;
   json_t *pod;
-  if (kube_get(k, path, "reading the job's pods failed", &list, err) < 0) return -1;
+  if (kube_get(p->k, path, "reading the job's pods failed", &list, err) < 0) return -1;
   begin_list(p);
   json_array_foreach(json_at(list, "items"), i, pod) {
     take(p, pod);
@@ -292,6 +295,16 @@ size_t kube_pods_count(const struct kube_pods *p) {
 bool kube_pods_began(const struct kube_pods *p) {
   const struct seen *s = first_of(p);
   return s && s->began;
+}
+bool kube_pods_doubtful(const struct kube_pods *p) {
+  bool doubtful = false;
+  for (size_t i = 0; i < p->n; i++) {
+    const struct seen *s = &p->pods[i];
+    bool ended = kube_status(s->last, kube_container(s->last), NULL) == KUBE_ENDED && !kube_made_up(s->last);
+    bool deleted = s->gone || kube_deletion(s->last);
+    doubtful = doubtful || (!s->began && !ended && deleted && json_str(s->last, "spec.nodeName"));
+  }
+  return doubtful;
 }
 bool kube_pods_node_lost(const struct kube_pods *p) {
   return p->node_lost;

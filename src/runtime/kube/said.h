@@ -12,6 +12,9 @@ bool kube_deletion(const json_t *pod);
 /* Its node has stopped answering: the cluster took "Ready" from it, though all its containers are, by the
  * kubelet's last word. */
 bool kube_silent(const json_t *pod);
+/* The end that it tells of its container is none that anybody saw: kubelets invent one for a container that
+ * they cannot find when its pod is deleted, whether or not it ever ran. */
+bool kube_made_up(const json_t *pod);
 /* By its node's word no container of it has ever started, init containers and sidecars included. */
 bool kube_untouched(const json_t *pod);
 /* 126, 127 by a container runtime's words about a command that could not be executed; 0: they say nothing of

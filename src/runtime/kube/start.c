@@ -208,6 +208,10 @@ static int look(struct start *s, struct error *err) {
   enum kube_phase phase = pod ? kube_status(pod, kube_container(pod), &st) : KUBE_WAITING;
   if (kube_pods_began(s->pods) || phase == KUBE_RUNNING) return 1;
   if (phase == KUBE_ENDED) return ended(&st, err) < 0 ? -1 : 1;
+  if (kube_pods_doubtful(s->pods))
+    return error_set(err, ERR_ENGINE,
+                     "start failed: its pod was deleted by someone else while its node was "
+                     "starting it");
   if (kube_pods_trouble(s->pods)) return 0; /* the watch comes back, or --start-timeout passes */
   say(s, pod);
   return hopeless(s, pod, err) != ERR_NONE ? -1 : 0;
@@ -257,7 +261,7 @@ static int begin(struct start *s, struct kube *k, const char *text, struct error
 static int give_up(struct start *s, enum error_kind why) {
   const json_t *pod = kube_pods_first(s->pods);
   if (pod && kube_status(pod, kube_container(pod), NULL) == KUBE_ENDED) return -1; /* it is over */
-  return kube_revoke(s->k, &s->id, s->pods, why) ? 0 : error_failed();
+  return kube_revoke(s->k, &s->id, s->life->job_uid, s->pods, why) ? 0 : error_failed();
 }
 
 /* It runs: no second pod may find the ticket. That is owed whatever interrupts. */

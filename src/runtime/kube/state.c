@@ -74,7 +74,9 @@ static int look_at_job(struct kube *k, const struct kube_id *id, struct kube_vie
   if (job) note_job(v, json_str(job, "metadata.uid"));
   v->fenced = json_object_get(json_at(job, "metadata.labels"), KUBE_LABEL_FENCE) != NULL;
   const char *over = kube_job_over(job);
-  if (!job || v->fenced) {
+  if (kube_never_began(secret)) {
+    gone(v, END_DELETED, false);
+  } else if (!job || v->fenced) {
     v->stage = VIEW_CREATED;
     v->state.status = STATE_CREATED;
     if (!ticket) gone(v, END_GONE, true);
@@ -88,10 +90,18 @@ static int look_at_job(struct kube *k, const struct kube_id *id, struct kube_vie
   return 0;
 }
 
-/* A pod that waits: for its first start, or, as a second one, for a ticket that is gone. */
-static int look_at_waiting(struct kube *k, const struct kube_id *id, struct kube_view *v, struct error *err) {
+/* A pod that waits: for its first start; or, as a second one, for a ticket that is gone; or it is deleted,
+ * and what its node has made of it is not told yet. */
+static int look_at_waiting(struct kube *k, const struct kube_id *id, const struct kube_pods *p,
+                           struct kube_view *v, struct error *err) {
   const struct kube_life *l = kube_life_of(k, id->job);
-  int ticket = l && !l->ticket_out ? 1 : has_ticket(k, id, err);
+  bool doubtful = kube_pods_doubtful(p);
+  if (kube_pods_node_lost(p)) {
+    gone(v, END_NODE_LOST, true);
+    return 0;
+  }
+  bool going = doubtful && kube_deletion(kube_pods_first(p));
+  int ticket = going || (l && !l->ticket_out && !doubtful) ? 1 : has_ticket(k, id, err);
   if (ticket < 0) return -1;
   if (ticket)
     pending(v);
@@ -100,14 +110,21 @@ static int look_at_waiting(struct kube *k, const struct kube_id *id, struct kube
   return 0;
 }
 
+/* An end that its kubelet made up, of a pod that nobody saw begin: whether it did is not known. */
+static void doubt(struct kube *k, const struct kube_id *id, const struct kube_pods *p, struct kube_view *v) {
+  struct error none = ERROR_INIT;
+  if (kube_pods_began(p) || !kube_made_up(kube_pods_first(p))) return;
+  if (!kube_life_of(k, id->job) && has_ticket(k, id, &none) == 0) return; /* somebody did */
+  gone(v, END_GONE, true);
+}
+
 /* Deleted: through run-once, or by somebody else? Best effort: without an answer it was somebody. */
 static void who_deleted(struct kube *k, const struct kube_id *id, struct kube_view *v) {
   CLEANUP_JSON json_t *job = NULL;
   struct error none = ERROR_INIT;
   const struct kube_life *l = kube_life_of(k, id->job);
-  if (l && l->taken_back && v->state.ever_started &&
-      (v->state.end == END_DELETED || (l->surely && v->state.end == END_UNTOLD))) {
-    v->state.end = l->taken_back;
+  if (l && l->late && (v->state.end == END_DELETED || (l->late_surely && v->state.end == END_UNTOLD))) {
+    v->state.end = END_DEADLINE_START;
     return;
   }
   if (v->state.end != END_DELETED || kube_job(k, id->job, &job, &none) < 0) return;
@@ -131,12 +148,13 @@ int kube_look(struct kube *k, const struct kube_id *id, struct kube_view *ret, s
   } else if (phase == KUBE_ENDED) {
     v.stage = VIEW_ENDED;
     who_deleted(k, id, &v);
+    doubt(k, id, p, &v);
   } else if (is_gone) {
     gone(&v, END_GONE, true);
   } else if (phase == KUBE_WAITING && !began && kube_pods_revoked(p)) {
     pending(&v); /* on its way out */
   } else if (phase == KUBE_WAITING && !began) {
-    rc = look_at_waiting(k, id, &v, err);
+    rc = look_at_waiting(k, id, p, &v, err);
   } else {
     v.stage = VIEW_RUNNING;
     v.state.status = STATE_RUNNING;

@@ -136,11 +136,19 @@ static void read_terminated(const json_t *t, struct container_state *s) {
   words_into(s, message);
 }
 
-/* The container is gone, and the kubelet does not know how it ended (kubelet_pods.go): 137 is made up. One
- * that is busy says so of a pod that is being deleted; then that is what ended it. */
+/* The container is gone, and the kubelet does not know how it ended (kubelet_pods.go): 137 is made up, and
+ * before 1.21 a 0 without anything beside it. One that is busy says so of a pod that is being deleted; then
+ * that is what ended it. */
 static bool unknown_end(const json_t *t) {
   const char *reason = json_str(t, "reason");
-  return reason && !strcmp(reason, "ContainerStatusUnknown");
+  return reason && *reason ? !strcmp(reason, "ContainerStatusUnknown")
+                           : !*real_time(json_str(t, "finishedAt"));
+}
+
+bool kube_made_up(const json_t *pod) {
+  const json_t *status = kube_container_status(pod, kube_container(pod));
+  const json_t *t = json_at(status, "state.terminated");
+  return t && unknown_end(t) && !*real_time(json_str(t, "startedAt"));
 }
 
 /* An init container that failed: the command was never begun. */

@@ -36,21 +36,10 @@ int kube_notice(struct kube *k, const struct kube_id *id, struct error *err) {
   return kube_json(k, &req, "announcing the stop failed", NULL, err);
 }
 
-/* Asked to stop before it began: without its ticket it cannot begin any more, and then the Job goes. */
-static int stop_pending(struct kube *k, const struct kube_id *id, struct error *err) {
-  struct kube_view view;
-  struct kube_pods *p;
-  if (kube_look(k, id, &view, err) < 0) return -1;
-  if (view.stage != VIEW_PENDING) return 0;
-  if (kube_take_ticket(k, id, NULL, err) < 0 || kube_pods_fresh(k, id->job, &p, err) < 0) return -1;
-  kube_pods_note_revoked(p);
-  return kube_drop_job(k, id->job, view.job_uid, err);
-}
-
 /* The Job shall have no pod any more: else its controller makes a second one, which waits for its ticket in
  * vain, and in the way of whoever clears away. Then the pod goes, with a grace that is ours. */
-static int end_pod(struct kube *k, const struct kube_id *id, const json_t *pod, int64_t grace_s,
-                   struct error *err) {
+int kube_end_pod(struct kube *k, const struct kube_id *id, const json_t *pod, int64_t grace_s,
+                 struct error *err) {
   char name[64];
   kube_job_name(id->job, name);
   CLEANUP_FREE char *path = kube_path(k, "batch/v1", "jobs", name, NULL);
@@ -59,6 +48,26 @@ static int end_pod(struct kube *k, const struct kube_id *id, const json_t *pod, 
   struct error none = ERROR_INIT;
   if (kube_json(k, &req, "stopping the Job failed", NULL, &none) < 0) trace(TRACE_RUNTIME, "%s", none.text);
   return kube_drop_pod(k, pod, grace_s, err);
+}
+
+static void on_change(void *data) {
+  (void)data; /* the loop's step ends by itself */
+}
+
+/* Asked to stop before it was seen to begin. Should it begin all the same, it ends as one that runs. */
+static int stop_pending(struct kube *k, const struct kube_id *id, int64_t grace_s, struct error *err) {
+  struct kube_pods_user user = {.on_change = on_change};
+  struct kube_view view;
+  struct kube_pods *p;
+  if (kube_look(k, id, &view, err) < 0) return -1;
+  if (view.stage != VIEW_PENDING) return 0;
+  if (kube_notice(k, id, err) < 0 || kube_pods(k, id->job, &p, err) < 0) return -1;
+  kube_pods_add(p, &user);
+  int rc = 0;
+  if (kube_revoke(k, id, view.job_uid, p, ERR_CANCELLED) && kube_pods_began(p))
+    rc = kube_end_pod(k, id, kube_pods_first(p), grace_s, err);
+  kube_pods_take_out(p, &user);
+  return rc;
 }
 
 int kube_signal(struct runtime *rt, const char *text, int signo, struct error *err) {
@@ -76,12 +85,8 @@ int kube_signal(struct runtime *rt, const char *text, int signo, struct error *e
   }
   bool waits = no_pod || kube_status(pod, kube_container(pod), NULL) == KUBE_WAITING;
   if (signo == NOTICE) return kube_notice(k, &id, err);
-  if (waits) return stop_pending(k, &id, err);
-  return end_pod(k, &id, pod, stops ? -1 : KILL_GRACE_S, err);
-}
-
-static void on_change(void *data) {
-  (void)data; /* the loop's step ends by itself */
+  if (waits) return stop_pending(k, &id, stops ? -1 : KILL_GRACE_S, err);
+  return kube_end_pod(k, &id, pod, stops ? -1 : KILL_GRACE_S, err);
 }
 
 static int await_end(struct kube *k, const struct kube_id *id, int64_t ms, struct error *err) {
@@ -119,8 +124,9 @@ int kube_stop(struct runtime *rt, const char *text, int64_t grace_ms, struct err
   }
   enum kube_phase phase = no_pod ? KUBE_WAITING : kube_status(pod, kube_container(pod), NULL);
   if (phase == KUBE_ENDED) return 0;
-  if (phase == KUBE_WAITING ? stop_pending(k, &id, err) < 0
-                            : end_pod(k, &id, pod, grace_s > 0 ? grace_s : KILL_GRACE_S, err) < 0)
+  if (grace_s < KILL_GRACE_S) grace_s = KILL_GRACE_S;
+  if (phase == KUBE_WAITING ? stop_pending(k, &id, grace_s, err) < 0
+                            : kube_end_pod(k, &id, pod, grace_s, err) < 0)
     return -1;
   return await_end(k, &id, grace_ms + CONFIRM_MS, err);
 }

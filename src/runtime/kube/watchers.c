@@ -46,7 +46,7 @@ static void what_happened(const struct kube_pods *p, bool ret[HAPPENINGS]) {
   bool gone = kube_pods_gone(p), began = kube_pods_began(p);
   ret[STARTED] = began;
   ret[DELETED] = began && (s.end == END_DELETED || s.end == END_EVICTED);
-  ret[NODE_LOST] = began && !ended && kube_pods_node_lost(p);
+  ret[NODE_LOST] = !ended && kube_pods_node_lost(p);
   ret[OOM] = s.oom_killed;
   ret[DIED] = ended || (gone && began);
   ret[DESTROYED] = gone && began;
