@@ -145,6 +145,27 @@ static void a_second_pod_that_waits_goes_along(void **state) {
   assert_int_equal(count(w, "GET", PODS, NULL), 1);
 }
 
+/* The same where nobody saw the first one: its node says that it lacks its ticket. */
+static struct reply only_a_second_one(const char *r, struct shared *s) {
+  (void)s;
+  if (is(r, "GET", JOB)) return ok(THE_JOB(""));
+  if (is(r, "GET", SECRETS "/run-once-abc ")) return ok(SECRET(""));
+  if (is(r, "DELETE", "/")) return ok("{}");
+  if (!pods_list(r)) return missing();
+  return ok(LIST(POD("2", "", NODE,
+                     "\"waiting\":{\"reason\":\"CreateContainerConfigError\",\"message\":\"couldn't find key "
+                     "ticket-abc in Secret shop/run-once-abc\"}")));
+}
+
+static void one_that_lacks_its_ticket_goes_along(void **state) {
+  struct world *w = *state;
+  struct error err = ERROR_INIT;
+  open_world(w, only_a_second_one);
+  assert_int_equal(w->ops->remove(&w->k->base, ID, false, &err), 0);
+  assert_int_equal(count(w, "DELETE", PODS "/p-2 ", "\"gracePeriodSeconds\":0"), 1);
+  assert_int_equal(count(w, "DELETE", JOB, "\"uid\":\"ju\""), 1);
+}
+
 /* --- state --- */
 
 static void state_is(struct world *w, int status, bool started, enum state_end end) {
@@ -390,6 +411,7 @@ int main(void) {
       TEST(the_fence),
       TEST(a_running_one_refuses),
       TEST(a_second_pod_that_waits_goes_along),
+      TEST(one_that_lacks_its_ticket_goes_along),
       TEST(without_a_pod_the_ticket_tells),
       TEST(nothing_at_all),
       TEST(a_pod_in_the_words_of_an_engine),

@@ -181,7 +181,7 @@ static void unless_its_node_tells_more(void **state) {
   struct world *w = *state;
   struct error err = ERROR_INIT;
   if (start(w, TELLS_MORE, cancelled, &err)) fail_msg("%s", err.text);
-  assert_int_equal(count(w, "DELETE", PODS, NULL), 1);
+  assert_true(count(w, "DELETE", PODS, NULL) >= 1);
 }
 
 /* On no node, and gone before it got one: the server itself says so. */

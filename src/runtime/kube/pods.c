@@ -268,7 +268,8 @@ void kube_pods_take_out(struct kube_pods *p, struct kube_pods_user *u) {
 
 json_t *kube_pods_in_vain(const struct kube_pods *p, size_t i) {
   const struct seen *first = first_of(p), *s = i < p->n ? &p->pods[i] : NULL;
-  bool vain = s && s != first && first && first->began && !s->began && !s->gone;
+  bool second = s && s != first && first && first->began;
+  bool vain = s && (second || kube_missed_ticket(s->last, p->job_id)) && !s->began && !s->gone;
   return vain && kube_status(s->last, kube_container(s->last), NULL) == KUBE_WAITING ? s->last : NULL;
 }
 

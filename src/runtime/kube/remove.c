@@ -74,8 +74,8 @@ static int remove_running(struct kube *k, const struct kube_id *id, const struct
 }
 
 /* A second pod that waits for its ticket has nothing that a grace would be for, and kubelets take a minute to
- * see that. With the Secret gone it cannot begin: here, and only here, a pod is taken off the server at once.
- */
+ * see that. With the Secret gone it cannot begin: here and in revoke.c, and nowhere else, a pod is taken off
+ * the server at once. */
 static void drop_in_vain(struct kube *k, const struct kube_id *id) {
   struct kube_pods *p = kube_pods_known(k, id->job);
   struct error none = ERROR_INIT;

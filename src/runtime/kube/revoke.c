@@ -25,20 +25,13 @@ static int64_t unseen_ms(const json_t *pod, enum error_kind why) {
   return pod && at_work && waited_for ? UNSEEN_MS : STUMBLED_MS;
 }
 
-/* kubelet: "couldn't find key ticket-ID in Secret ...". */
-static bool missed_its_ticket(const json_t *pod, const struct kube_id *id) {
-  char key[64];
-  const char *words = json_str(kube_container_status(pod, kube_container(pod)), "state.waiting.message");
-  kube_ticket_key(id->job, key);
-  return words && strstr(words, key);
-}
-
 static enum word told(const struct kube_pods *pods, const struct kube_id *id) {
   const json_t *pod = kube_pods_first(pods);
   if (kube_pods_began(pods)) return BEGAN;
   if (kube_pods_doubtful(pods)) return kube_pods_gone(pods) || kube_made_up(pod) ? UNTOLD : NOT_YET;
   if (!pod || kube_pods_gone(pods)) return NEVER; /* no node had it */
-  if (kube_status(pod, kube_container(pod), NULL) == KUBE_ENDED || missed_its_ticket(pod, id)) return NEVER;
+  if (kube_status(pod, kube_container(pod), NULL) == KUBE_ENDED || kube_missed_ticket(pod, id->job))
+    return NEVER;
   return NOT_YET;
 }
 

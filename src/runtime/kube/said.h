@@ -15,6 +15,8 @@ bool kube_silent(const json_t *pod);
 /* The end that it tells of its container is none that anybody saw: kubelets invent one for a container that
  * they cannot find when its pod is deleted, whether or not it ever ran. */
 bool kube_made_up(const json_t *pod);
+/* Its node wanted to start it and found no ticket. */
+bool kube_missed_ticket(const json_t *pod, const char *job_id);
 /* By its node's word no container of it has ever started, init containers and sidecars included. */
 bool kube_untouched(const json_t *pod);
 /* 126, 127 by a container runtime's words about a command that could not be executed; 0: they say nothing of

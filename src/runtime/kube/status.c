@@ -253,6 +253,14 @@ bool kube_untouched(const json_t *pod) {
   return !touched;
 }
 
+/* kubelet: "couldn't find key ticket-ID in Secret ...". */
+bool kube_missed_ticket(const json_t *pod, const char *job_id) {
+  char key[64];
+  const char *words = json_str(kube_container_status(pod, kube_container(pod)), "state.waiting.message");
+  kube_ticket_key(job_id, key);
+  return words && strstr(words, key);
+}
+
 bool kube_silent(const json_t *pod) {
   return !json_array_size(json_at(pod, "spec.readinessGates")) && condition(pod, "ContainersReady") &&
          !condition(pod, "Ready");
