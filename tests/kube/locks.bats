@@ -95,6 +95,23 @@ later() { # a later caller, with a result file of its own
   within 20 eval '[[ -z $(k get jobs,pods -l run-once/id -o name) ]]'
 }
 
+@test "a once-record larger than one Secret: the last --once-output, whole, and a replay says what is missing" {
+  local command=(sh -c 'probe fill 1200000 | base64; exit 5')
+  job --once large -- "${command[@]}"
+  status_is 5
+  is "$(stat -c %s "$OUT")" 1621053
+  cp "$OUT" first
+  (($(k get secrets -l run-once/claim-piece -o name | wc -l) > 1))
+  later --once large -- "${command[@]}"
+  status_is 5
+  is "$(result replayed)" true
+  cmp "$OUT" <(tail -c 1048576 first)
+  err_has "the first $((1621053 - 1048576)) bytes of its output were not kept"
+  once jobs rm "$(jq -r .id "$BATS_TEST_TMPDIR/result.json")"
+  status_is 0
+  within 20 eval '[[ -z $(k get secrets -l run-once/claim-piece -o name) ]]' # they belong to the record
+}
+
 @test "a key whose job's end nobody knows is refused until jobs rm" {
   start_job --once key -- probe line begun forever
   id=$(job_id)

@@ -32,6 +32,34 @@ fill_hash() { "$TOOLS/probe" fill "$1" | sha256sum; }
   nothing_left 10
 }
 
+# A registry on the node's loopback, which engines trust without TLS.
+@test "the digest that runs is what the job's pod runs, though its tag means something else by now" {
+  ours || skip "needs a registry beside the node"
+  local engine=$RUN_ONCE_TEST_CLUSTER/engine image=127.0.0.1:5017/shop:v1 digest
+  export DOCKER_HOST=unix://$engine/docker.sock DOCKER_CONFIG=$WORK
+  printf '%s\n' 'version: 0.1' 'log: {level: warn}' "storage: {filesystem: {rootdirectory: $WORK/registry}}" 'http: {addr: "127.0.0.1:5017"}' >registry.yml
+  nsenter --target "$(cut -d' ' -f1 "$engine/holder")" --net -- docker-registry serve "$WORK/registry.yml" >registry.log 2>&1 3>&- &
+  helpers+=($!)
+  within 10 nsenter --target "$(cut -d' ' -f1 "$engine/holder")" --net -- curl -sf http://127.0.0.1:5017/v2/
+  docker tag "$IMAGE" $image
+  docker push -q $image >/dev/null
+  IMAGE=$image workload deployment/web
+  printf 'FROM %s\nENV MOVED=yes\n' "$IMAGE" | DOCKER_BUILDKIT=0 docker build -q -t $image - >/dev/null
+  docker push -q $image >/dev/null
+  digest=$(k get pods -l app=web -o 'jsonpath={.items[0].status.containerStatuses[0].imageID}')
+  digest=${digest##*@}
+  [[ $digest == sha256:* ]]
+  start_job --from deployment/web -- sh -c 'echo "moved: ${MOVED-no}"; sleep 2'
+  k get pod "$(pod_of)" -o json >pod.json
+  end_job
+  well
+  out_is $'moved: no\n'
+  is "$(jq -r '.spec.containers[0].image' pod.json)" "127.0.0.1:5017/shop@$digest"
+  is "$(jq -r '.status.containerStatuses[0].imageID | split("@")[1]' pod.json)" "$digest"
+  is "$(result release.digest)" "$digest"
+  docker rmi -f "$(docker image inspect -f '{{.Id}}' $image)" >/dev/null
+}
+
 @test "NUL, CRLF, no newline at the end: whole; by attach also bytes that are no UTF-8" {
   job -- sh -c 'printf "a\0b\r\nc tail"'
   well
