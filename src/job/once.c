@@ -133,6 +133,9 @@ static void replay(struct job *j, const json_t *record, bool with_output) {
   if (!j->req->quiet)
     job_say(j, "once-key '%s' was used by job %s, which ended %.19s: its output and status follow", o->once,
             o->original_id, o->finished_at ? o->finished_at : "");
+  if (once_record_dropped(record))
+    job_say(j, "the first %lld bytes of its output were not kept (--once-output)",
+            (long long)once_record_dropped(record));
   struct output *out = open_output(j);
   once_record_output(record, put, out);
   close_output(j, out);

@@ -18,13 +18,14 @@ struct piece {
 struct collector {
   struct piece *pieces;
   size_t n, first, size;
-  int64_t total, max;
+  int64_t total, max, came;
   bool ended;
   struct error cut; /* the log broke off: half of it is no record */
 };
 
 static void on_output(void *data, int fd, const char *p, size_t n) {
   struct collector *c = data;
+  c->came += (int64_t)n;
   if ((int64_t)n > c->max) {
     p += (int64_t)n - c->max;
     n = (size_t)c->max;
@@ -92,6 +93,7 @@ int once_record_store(struct runtime *rt, struct loop *loop, const char *claim, 
   json_t *record = json_object();
   json_object_set_new(record, "outcome", outcome_json(o));
   json_object_set_new(record, "output", output);
+  if (c.came > c.total) json_object_set_new(record, "dropped", json_integer(c.came - c.total));
   CLEANUP_FREE char *text = json_dumps(record, JSON_COMPACT);
   json_decref(record);
   return rt->ops->claim_store(rt, claim, image, FILE_NAME, text, strlen(text), err);
@@ -104,6 +106,10 @@ int once_record_load(struct runtime *rt, const char *claim, const char *image, j
   if (rt->ops->claim_load(rt, claim, image, FILE_NAME, &text, &n, err)) return -1;
   *ret = json_parse(text, n, err);
   return *ret ? 0 : -1;
+}
+
+int64_t once_record_dropped(const json_t *record) {
+  return json_integer_value(json_object_get(record, "dropped"));
 }
 
 void once_record_output(const json_t *record, void (*put)(void *data, int fd, const char *p, size_t n),

@@ -11,6 +11,8 @@ int once_record_store(struct runtime *rt, struct loop *loop, const char *claim, 
 /* ERR_MISSING: none there (yet). */
 int once_record_load(struct runtime *rt, const char *claim, const char *image, json_t **ret,
                      struct error *err);
+/* How many bytes stood before those that were kept. */
+int64_t once_record_dropped(const json_t *record);
 void once_record_output(const json_t *record, void (*put)(void *data, int fd, const char *p, size_t n),
                         void *data);
 #endif

@@ -374,6 +374,7 @@ job2() { # a later caller, with a result file of its own
   job2 --once "$k" --once-output 10 -- sh -c 'echo 123456789; sleep 0.2; echo abc >&2; sleep 0.2; echo z'
   out_is $'789\nz\n'
   err_has abc
+  err_has 'the first 6 bytes of its output were not kept'
   free
 }
 
