@@ -233,13 +233,14 @@ static void hear_out(struct job *j) {
 }
 
 /* When the command ended, clock_ms(), or somewhat later: never earlier. A busy engine tells the end long
- * after it has closed the stream; but it says at what time of its clock that was, and how far that is ahead
- * of ours is known from what it told best. `heard`: the end was known by then. */
+ * after it has closed the stream; but it says at what time of its clock that was. `heard`: the end was known
+ * by then.
+ */
 static int64_t ended_at(struct job *j, int64_t heard) {
-  hear_out(j);
   int64_t finished = clock_parse_rfc3339(j->ev.state.finished_at);
-  if (!j->died || finished <= 0 || finished > j->died_ns) return heard;
-  int64_t at = (finished - j->ahead_ns) / 1000000;
+  if (!job_clock(j, finished)) hear_out(j);
+  int64_t at = job_clock(j, finished);
+  if (!at || (j->died && finished > j->died_ns)) return heard;
   return at < heard && heard - at < OWN_DELAY_MS ? at : heard;
 }
 

@@ -139,6 +139,8 @@ void waiting_end(struct job *j);
 /* streams.c: callbacks and (re)attaching. */
 int job_attach(struct job *j, struct error *err);
 int job_watch(struct job *j, struct error *err);
+/* A time of the engine's clock as clock_ms() told it, or somewhat later; 0: its clock is not known. */
+int64_t job_clock(const struct job *j, int64_t engine_ns);
 void job_streams_close(struct job *j);
 /* signals of ours: interrupt.c */
 bool job_has_terminal(void);

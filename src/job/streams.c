@@ -102,6 +102,11 @@ static void note_clock(struct job *j, int64_t time_ns) {
   j->ahead_at = now;
 }
 
+int64_t job_clock(const struct job *j, int64_t engine_ns) {
+  bool known = engine_ns > 0 && j->ahead_at && clock_ms() - j->ahead_at < CLOCK_MS;
+  return known ? (engine_ns - j->ahead_ns) / 1000000 : 0;
+}
+
 static void on_event(void *data, enum runtime_event e, int signo, int64_t time_ns) {
   struct job *j = data;
   if (e == EVENT_LOST) {
