@@ -62,13 +62,10 @@ int job_reach(struct job *j, int64_t until) {
 }
 
 void job_publish(struct job *j) {
-  json_t *r = outcome_json(j->o);
-  json_object_set_new(r, "run-once.app", json_string(j->prepared.app ? j->prepared.app : ""));
   int at = !atomic_load(&j->ledger->record_at);
-  size_t n = json_dumpb(r, j->ledger->record[at].json, LEDGER_RECORD_MAX, JSON_COMPACT);
-  json_decref(r);
-  if (!n || n > LEDGER_RECORD_MAX) return;
-  j->ledger->record[at].len = (uint32_t)n;
+  if (!outcome_pack(j->o, j->ledger->record[at].outcome, LEDGER_RECORD_MAX)) return;
+  snprintf(j->ledger->record[at].app, sizeof j->ledger->record[at].app, "%s",
+           j->prepared.app ? j->prepared.app : "");
   atomic_store(&j->ledger->record_at, at);
 }
 

@@ -87,8 +87,14 @@ static const struct text_field text_fields[] = {
     TEXT("finished_at", finished_at),
 };
 
+_Static_assert(ARRAY_LEN(text_fields) == OUTCOME_TEXTS, "outcome.h says how many");
+
 static char **text_member(struct outcome *o, const struct text_field *f) {
   return (char **)(void *)((char *)o + f->offset);
+}
+
+char **outcome_text(struct outcome *o, size_t i) {
+  return text_member(o, &text_fields[i]);
 }
 
 void outcome_done(struct outcome *o) {

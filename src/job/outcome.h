@@ -95,6 +95,12 @@ int cause_from_name(const char *s, enum cause *ret);
 json_t *outcome_json(const struct outcome *o);
 /* The reverse, for replays and settled results; unknown or missing fields are left as init made them. */
 int outcome_from_json(const json_t *j, struct outcome *ret, struct error *err);
+/* For a process that was forked from this one (outcome_pack.c): how many bytes of `to` were needed, 0: it is
+ * too small. outcome_unpack() takes what that left there; what `ret` held before is not freed. */
+size_t outcome_pack(const struct outcome *o, char *to, size_t size);
+void outcome_unpack(const char *from, struct outcome *ret);
+#define OUTCOME_TEXTS 22
+char **outcome_text(struct outcome *o, size_t i); /* its text members, in some order */
 /* Verdict, cause, message and exit_status of an end before the command began. */
 void outcome_not_started(struct outcome *o, const struct error *err);
 #endif

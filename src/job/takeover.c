@@ -26,12 +26,9 @@ static void pause_ms(struct job *j, int64_t ms) {
 }
 
 static void read_record(struct job *j) {
-  struct error err = ERROR_INIT;
   int at = atomic_load(&j->ledger->record_at);
-  json_t *r = json_parse(j->ledger->record[at].json, j->ledger->record[at].len, &err);
-  if (r) outcome_from_json(r, j->o, &err);
-  j->prepared.app = xstrdup(json_string_value(json_object_get(r, "run-once.app")));
-  json_decref(r);
+  outcome_unpack(j->ledger->record[at].outcome, j->o);
+  j->prepared.app = xstrdup(j->ledger->record[at].app);
 }
 
 static int contact(struct job *j) {

@@ -117,6 +117,36 @@ static void comes_back_as_it_went(void **state) {
   outcome_done(&back);
 }
 
+/* What a guardian finds of its launcher's outcome is a copy of its own, whatever is left of the launcher's.
+ */
+static void a_successor_gets_all_of_it(void **state) {
+  (void)state;
+  static char page[8192];
+  struct outcome o, empty, back;
+  fill(&o);
+  outcome_init(&empty);
+  json_t *was = outcome_json(&o), *was_empty = outcome_json(&empty);
+  size_t n = outcome_pack(&o, page, sizeof page);
+  assert_in_range(n, sizeof o, sizeof page);
+  assert_int_equal(outcome_pack(&o, page, n), n);
+  for (size_t i = 0; i < n; i += 7) assert_int_equal(outcome_pack(&o, page, i), 0);
+  assert_int_equal(outcome_pack(&o, page, n), n);
+  outcome_done(&o);
+  outcome_unpack(page, &back);
+  json_t *is = outcome_json(&back);
+  assert_true(json_equal(was, is));
+  outcome_done(&back);
+  assert_in_range(outcome_pack(&empty, page, sizeof page), sizeof empty, sizeof empty);
+  outcome_unpack(page, &back);
+  json_t *is_empty = outcome_json(&back);
+  assert_true(json_equal(was_empty, is_empty));
+  outcome_done(&back);
+  json_decref(was);
+  json_decref(is);
+  json_decref(was_empty);
+  json_decref(is_empty);
+}
+
 static void what_is_missing_or_strange_is_left_alone(void **state) {
   (void)state;
   struct error err = ERROR_INIT;
@@ -210,6 +240,7 @@ int main(void) {
       cmocka_unit_test(fields_in_the_contracts_order),
       cmocka_unit_test(retry_is_safe_only_where_nothing_can_have_begun),
       cmocka_unit_test(comes_back_as_it_went),
+      cmocka_unit_test(a_successor_gets_all_of_it),
       cmocka_unit_test(what_is_missing_or_strange_is_left_alone),
       cmocka_unit_test(bytes_that_are_not_text_do_not_lose_the_record),
       cmocka_unit_test(names_are_those_of_the_contract),
