@@ -2,6 +2,7 @@
 import json
 import os
 import re
+import signal
 import socket
 import subprocess
 import threading
@@ -38,7 +39,7 @@ class Cutter:
         except OSError:
             pass
 
-    def cut(self):
+    def cut(self, _):
         ends, self.open = self.open, set()
         for s in ends:
             try:
@@ -48,7 +49,24 @@ class Cutter:
 
     def close(self):
         self.listener.close()
-        self.cut()
+        self.cut(None)
+
+
+class SshEnder:
+    """What carries the connections is ended: the ssh that run-once started."""
+
+    def cut(self, launcher):
+        for pid in filter(str.isdigit, os.listdir("/proc")):
+            try:
+                with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as f:
+                    name, fields = re.match(r"\d+ \((.*)\) (.*)", f.read()).groups()
+                if name == "ssh" and int(fields.split()[1]) == launcher:
+                    os.kill(int(pid), signal.SIGKILL)
+            except OSError:
+                pass
+
+    def close(self):
+        pass
 
 
 class Docker:
@@ -163,7 +181,7 @@ class Docker:
          "remove": lambda: self.docker("rm", "-f", c)}[what]()
 
     def left(self, job):
-        found = ["container " + x[:12] for x in self.container(job).split()]
+        found = [f"container {x}" for x in self.docker("ps", "-a", "--filter", f"label=run-once.id={job}", "--format", "{{.ID}} {{.Names}} {{.Status}} {{.Command}}").splitlines()]
         # The record of a once-key is meant to stay.
         return found + ["volume " + x for x in self.docker("volume", "ls", "-q", "--filter", f"label=run-once.id={job}").split()
                         if not re.match(r"run-once\.once\.", x)]
@@ -182,11 +200,13 @@ class Docker:
             near, s = f"unix://{folder}/cut.sock", socket.socket(socket.AF_UNIX)
             s.bind(f"{folder}/cut.sock")
             return {"DOCKER_HOST": near}, Cutter(socket.AF_UNIX, at, s)
+        if kind == "ssh":
+            return {}, SshEnder()
         if kind == "tcp" and at.startswith("127.0.0.1:"):
             s = socket.socket()
             s.bind(("127.0.0.1", 0))
             return {"DOCKER_HOST": f"tcp://127.0.0.1:{s.getsockname()[1]}"}, Cutter(socket.AF_INET, ("127.0.0.1", int(at.split(":")[1])), s)
-        return f"{kind}:// is not cut", None
+        return f"{self.url}: only what is on loopback is cut", None
 
 
 class Podman(Docker):

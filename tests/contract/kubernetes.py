@@ -218,7 +218,7 @@ class ProxyProcess:
         while not os.path.exists(port_file) and time.monotonic() < until:
             time.sleep(0.05)
 
-    def cut(self):
+    def cut(self, _):
         self.process.send_signal(10)
 
     def close(self):

@@ -36,7 +36,7 @@ class Live:
             os.write(w, expect.KEPT)
             os.close(w)
         elif step.stdin is not None:
-            stdin = subprocess.PIPE  # "open": nothing comes, and no end
+            stdin = subprocess.PIPE
         self.process = subprocess.Popen(argv, env=env, cwd=folder, stdin=stdin, stdout=slave if step.terminal else out,
                                         stderr=slave if step.terminal else err)
         if step.terminal:
@@ -73,6 +73,8 @@ class Live:
             return {}
 
     def end(self, limit=150):
+        if self.process.stdin and self.step.stdin == "open":
+            self.process.stdin.close()
         try:
             self.status = self.process.wait(limit)
         except subprocess.TimeoutExpired:
@@ -82,8 +84,6 @@ class Live:
         if self.reader:
             self.reader.join(5)
             os.close(self.master)
-        elif self.process.stdin:
-            self.process.stdin.close()
         for f in self.files:
             f.close()
         self.rest = None
@@ -216,8 +216,8 @@ class Performer:
     def do_outside(self, live, what):
         self.runtime.outside(what, live.result()["id"])
 
-    def do_cut(self, _):
-        self.cutter.cut()
+    def do_cut(self, live):
+        self.cutter.cut(live.process.pid)
 
     def do_look(self, live, what, *args):
         wrong = getattr(looks, what)(self, live, *args)

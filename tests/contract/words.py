@@ -31,7 +31,7 @@ class Step:
     job: bool = False  # run-once run: has a result, a record, and may leave something
     options: str = ""
     source: str = "image/{image}"
-    stdin: object = None  # bytes; "kept": given and not to be touched; None: /dev/null
+    stdin: object = None  # bytes; "open": until what is done meanwhile is done; "kept": there and not to be touched; None: /dev/null
     terminal: tuple = None  # rows, columns
     callers: int = 1
     through: str = None  # "cutter": a connection that can be cut
