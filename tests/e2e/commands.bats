@@ -22,7 +22,7 @@ release_file() {
 }
 
 @test "jobs: list, logs, attach, wait and result of a job that nobody is attached to" {
-  detached --reason 'by hand' --lock schema -- sh -c 'echo out; echo err >&2; sleep 2; echo more; exit 4'
+  detached --reason 'by hand' --lock schema -- sh -c "echo out; echo err >&2; $HELD; echo more; exit 4"
   once jobs
   status_is 0
   out_has "$JOB"
@@ -32,6 +32,8 @@ release_file() {
   once jobs result "$JOB"
   status_is 0
   is "$(jq -r .exit_code "$OUT")" null
+  : >"$OUT"
+  { within 20 grep -qx out "$OUT" && let_go; } >&2 3>&- &
   once jobs attach "${JOB:0:8}"
   status_is 4
   out_is $'out\nmore\n'

@@ -1,5 +1,6 @@
 # file:PATH#SERVICE on an engine: the container of `docker compose run` and ours, field by field. What a file means without
 # an engine is tests/compose.
+# bats file_tags=slow
 load lib
 
 FILES=$PROJECT/tests/compose/engine

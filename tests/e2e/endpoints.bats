@@ -1,5 +1,6 @@
 # The ways to an engine by TCP and TLS: what works over a Unix socket works over each, and what is wrong is said in one
 # line. Which endpoint is chosen; doctor and --trace. ssh:// is in ssh.bats.
+# bats file_tags=slow
 load lib
 load endpoints
 

@@ -5,9 +5,10 @@ load life
 settled() { recorded "$1" && gone "$1"; }
 
 @test "launcher killed: the command finishes, its true end is recorded, container and anonymous volumes are gone" {
-  start_job -v /scratch -- probe line begun sleep 1.5 line done exit 7
+  start_job -v /scratch -- sh -c "echo begun; $HELD; echo done; exit 7"
   id=$(job_id)
   kill_launcher
+  let_go
   within 15 settled "$id"
   is "$(field "$id" verdict) $(field "$id" cause) $(field "$id" exit_code)" 'failed exit 7'
   is "$(result verdict) $(result exit_status) $(result removed)" 'failed 7 true'
@@ -23,9 +24,10 @@ settled() { recorded "$1" && gone "$1"; }
 
 @test "a result file named relative to the caller's folder is completed there" {
   RESULT=here.json
-  start_job -- probe sleep 1 exit 3
+  start_job -- sh -c "$HELD; exit 3"
   id=$(job_id)
   kill_launcher
+  let_go
   within 15 settled "$id"
   within 5 eval '[[ $(result verdict) == failed ]]'
   nothing_left 5
@@ -34,7 +36,7 @@ settled() { recorded "$1" && gone "$1"; }
 @test "--on-disconnect stop: stopped with its grace" {
   start_job --on-disconnect stop --stop-grace 5 -- probe trap TERM 3 line ready forever
   id=$(job_id)
-  within 5 says ready
+  within 15 says ready
   kill_launcher
   within 15 settled "$id"
   is "$(field "$id" verdict) $(field "$id" cause) $(field "$id" exit_code)" 'killed stopped 3'
@@ -45,7 +47,7 @@ settled() { recorded "$1" && gone "$1"; }
 @test "--on-disconnect stop: killed when the grace is over" {
   start_job --on-disconnect stop --stop-grace 1 -- probe ignore TERM line ready forever
   id=$(job_id)
-  within 5 says ready
+  within 15 says ready
   kill_launcher
   within 15 settled "$id"
   is "$(field "$id" verdict) $(field "$id" cause) $(field "$id" exit_code)" 'killed stopped 137'
@@ -167,10 +169,11 @@ private_kib() { awk '/^Private_/ { s += $2 } END { print s }' "/proc/$1/smaps_ro
 }
 
 @test "launcher and guardian killed: the next run settles, with the true exit status" {
-  start_job -v /scratch -- probe line heard sleep 1 exit 5
+  start_job -v /scratch -- sh -c "echo heard; $HELD; exit 5"
   id=$(job_id)
   kill_both
   c=$(container_of "$id")
+  let_go "$c"
   within 10 has_state "$c" exited
   once run --from image/$IMAGE -- probe line mine
   status_is 0
@@ -189,9 +192,10 @@ private_kib() { awk '/^Private_/ { s += $2 } END { print s }' "/proc/$1/smaps_ro
 }
 
 @test "launcher and guardian killed: jobs prune settles, and a success is one" {
-  start_job -- probe sleep 1
+  start_job -- sh -c "$HELD"
   id=$(job_id)
   kill_both
+  let_go
   within 10 has_state "$(container_of "$id")" exited
   once jobs prune
   status_is 0
@@ -203,7 +207,7 @@ private_kib() { awk '/^Private_/ { s += $2 } END { print s }' "/proc/$1/smaps_ro
 @test "launcher and guardian killed, stopped from outside: a 0 is no success" {
   start_job -- probe trap TERM 0 line ready forever
   id=$(job_id)
-  within 5 says ready
+  within 15 says ready
   kill_both
   docker stop "$(container_of "$id")" >/dev/null
   once jobs prune

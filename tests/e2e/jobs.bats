@@ -91,12 +91,13 @@ end_of() {
 }
 
 @test "attach goes on when the launcher dies" {
-  start_job -- sh -c 'echo one; sleep 2; echo two; exit 4'
+  start_job -- sh -c "echo one; $HELD; echo two; exit 4"
   id=$(job_id)
   "$RUN_ONCE" jobs attach "$id" >o 2>e 3>&- &
   attached=$!
-  within 5 grep -q one o
+  within 15 grep -q one o
   kill_launcher
+  let_go
   end_of $attached
   status_is 4
   is "$(<o)" $'one\ntwo'
@@ -206,13 +207,14 @@ end_of() {
 }
 
 @test "result: the record here; elsewhere what the engine tells; of a running one unknown" {
-  start_job --reason why -- probe sleep 1 exit 3
+  start_job --reason why -- sh -c "$HELD; exit 3"
   id=$(job_id)
   once jobs result "$id"
   status_is 0
   is "$(jq -r '"\(.id) \(.verdict) \(.exit_status)"' "$OUT")" "$id unknown 120"
   away jobs result "$id"
   is "$(jq -r '"\(.id) \(.verdict) \(.exit_status)"' "$OUT")" "$id unknown 120"
+  let_go
   end_job
   once jobs result "$id"
   # The line is written before the removal.
@@ -247,9 +249,10 @@ end_of() {
 
 @test "prune by several at once: one record" {
   job -- probe exit 3
-  start_job -- probe sleep 1 exit 3
+  start_job -- sh -c "$HELD; exit 3"
   id=$(job_id)
   kill_both
+  let_go
   within 10 has_state "$(container_of "$id")" exited
   for i in 1 2 3 4 5 6; do "$RUN_ONCE" jobs prune >p$i 2>&1 3>&- & done
   wait

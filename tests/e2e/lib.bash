@@ -11,6 +11,7 @@
 #   status_is N
 #   result KEY               a field of the result file        outcome KEY, intent KEY    of the last such history line
 #   start_job [OPTION...] -- ARG..., end_job   the same in the background, once its container runs; then its $status
+#   $HELD, let_go [CONTAINER]  in a shell of the container: goes on until it is let go; else `sleep` is a bet on a fast machine
 #   make_image REF CHANGE...   the test image with a Dockerfile's ENV, LABEL, USER, ... lines, under that name
 #   helpers+=($!)            a process of the test that is ended with it
 #   on_podman                whether the engine is Podman (RUN_ONCE_TEST_KIND says so)
@@ -205,6 +206,8 @@ within() {
 # The container of a running job, by its label.
 job_container() { docker ps -q --no-trunc --filter label=run-once.id | head -n 1; }
 job_runs() { [[ -n $(job_container) ]]; }
+HELD='until [ -e /tmp/go ]; do sleep 0.05; done'
+let_go() { docker exec "${1:-$(job_container)}" touch /tmp/go; }
 # start_job [OPTION...] -- ARG...: in the background; $launcher is its pid; ends with `end_job`, which sets $status.
 start_job() {
   local options=()

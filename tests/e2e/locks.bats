@@ -141,18 +141,19 @@ locked() { # complains about a held lock, with all five facts
 
 # bats test_tags=slow
 @test "free when the holder was killed: with its guardian at the end of the command, with both dead after the end too" {
-  start_job --lock q -- probe sleep 1
+  start_job --lock q -- probe sleep 2
   id=$(job_id)
   kill_launcher
   RESULT=$BATS_TEST_TMPDIR/second.json
   job --lock q --if-locked wait -- probe line mine
   status_is 0
   RESULT=$BATS_TEST_TMPDIR/result.json
-  start_job --lock q -- probe sleep 2 exit 4
+  start_job --lock q -- sh -c "$HELD; exit 4"
   id=$(job_id)
   kill_both
   job --lock q -- probe line mine
   status_is 121
+  let_go
   within 10 has_state "$(container_of "$id")" exited
   job --lock q -- probe line mine
   status_is 0

@@ -204,13 +204,14 @@ job2() { # a later caller, with a result file of its own
 
 @test "launcher and guardian killed, then settled: the record is there" {
   k=$(key)
-  start_job --once "$k" -- sh -c 'echo begun; sleep 1; exit 6'
+  start_job --once "$k" -- sh -c "echo begun; $HELD; exit 6"
   id=$(job_id)
   kill_both
+  let_go
   within 10 has_state "$(container_of "$id")" exited
   once jobs prune
   status_is 0
-  job2 --once "$k" -- sh -c 'echo begun; sleep 1; exit 6'
+  job2 --once "$k" -- sh -c "echo begun; $HELD; exit 6"
   status_is 6
   out_is $'begun\n'
   is "$(result replayed) $(result original_id)" "true $id"

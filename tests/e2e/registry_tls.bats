@@ -1,6 +1,7 @@
 # Pulling from a real registry behind TLS with a private CA, at an address that engines trust only by their certs.d:
 # 192.0.2.10 on the loopback of the engine's own network. On port 5443 it has passwords; on 5444 it sends to a server of
 # tokens (tests/tools/tokens.py), which also takes identity tokens, as docker login leaves them.
+# bats file_tags=slow
 load lib
 load endpoints
 

@@ -62,11 +62,12 @@ ready() { within 15 grep -q ready "$OUT"; }
 
 @test "docker pause and unpause: the run goes on" {
   if [[ -e $RUN_ONCE_TEST_ENGINE/user && ! -f /sys/fs/cgroup/cgroup.controllers ]]; then skip 'rootless on cgroup v1 freezes nothing'; fi
-  start_job -- sh -c 'echo ready; sleep 1; echo on; exit 4'
+  start_job -- sh -c "echo ready; $HELD; echo on; exit 4"
   ready
   docker pause "$(job_container)" >/dev/null
   sleep 1
   docker unpause "$(docker ps -aq --filter label=run-once.id)" >/dev/null
+  let_go
   end_job
   status_is 4
   verdict_is failed exit
