@@ -19,9 +19,10 @@ begin() {
   local options=()
   while (($#)) && [[ $1 != -- ]]; do options+=("$1"); shift; done
   shift
-  start_job --from cronjob/shop --lock fault "${options[@]}" -- probe append /marks/all x line begun "$@"
+  "$RUN_ONCE" run --result "$RESULT" --from cronjob/shop --lock fault "${options[@]}" -- probe append /marks/all x line begun "$@" >"$OUT" 2>"$ERR" </dev/null 3>&- &
+  launcher=$!
+  within 60 begun # controllers come back late when the API server was away just before
   id=$(job_id)
-  within 15 begun
 }
 lines() { for ((i = 0; i < $1; i++)); do echo "line line$i sleep $2"; done; }
 # ended STATUS VERDICT [CAUSE]

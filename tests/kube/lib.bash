@@ -72,7 +72,7 @@ teardown() {
   if ((${#helpers[@]})); then kill "${helpers[@]}" 2>/dev/null || :; fi
   if [[ -n ${launcher-} ]] && kill -0 "$launcher" 2>/dev/null; then kill -KILL "$launcher"; fi
   for p in ${broken[@]+"${broken[@]}"}; do "$PROJECT/scripts/cluster" kill "$RUN_ONCE_TEST_CLUSTER" "$p" CONT >/dev/null 2>&1; done
-  ((${#broken[@]} == 0)) || "$PROJECT/scripts/cluster" start "$RUN_ONCE_TEST_CLUSTER" >&2
+  ((${#broken[@]} == 0)) || "$PROJECT/scripts/cluster" status "$RUN_ONCE_TEST_CLUSTER" >/dev/null || "$PROJECT/scripts/cluster" start "$RUN_ONCE_TEST_CLUSTER" >&2
   kubectl delete namespace "$NS" --wait=false >/dev/null 2>&1
   return 0
 }
