@@ -16,6 +16,7 @@ ENVIRONMENT = {"FROM_MAP": "of the map", "FROM_SECRET": f"{MARK} of the source",
 INPUT = bytes(range(256)) * (4 << 12)  # 4 MiB
 
 HELD = dict(options="-i", stdin="open")  # runs until all was looked at
+DELETED = dict(killed("deleted", ANY, signal=ANY), fields={"output.gap": ANY})
 LOG_GOES = differs("stop-takes-log", may=True, fields={"output.gap": ANY}, code=ANY, signal=ANY)
 
 # --- 3. Streams ---
@@ -86,11 +87,11 @@ case("a second INT stops, with the grace", "5: run",
          out="ready\ngot TERM\n", says=["..."], **killed("stopped", 0), kubernetes=LOG_GOES))
 case("stopped from outside: 122, though it ends with 0", "4",
      run("probe", "trap", "TERM", "0", "line", "ready", "forever", during=(output("ready"), outside("stop")), out="ready\ngot TERM\n", says=["..."],
-         **killed("stopped_from_outside", 0), kubernetes=differs("stop-is-deletion", cause="deleted", fields={"output.gap": ANY}),
+         **killed("stopped_from_outside", 0), kubernetes=differs("stop-is-deletion", **DELETED),
          podman=differs("stop-untold", status=0, verdict="succeeded", cause="exit", says=[])))
 case("killed from outside", "4",
      run("probe", "line", "ready", "forever", during=(output("ready"), outside("kill")), out="ready\n", says=["..."],
-         **killed("stopped_from_outside", 137, signal=9), kubernetes=differs("stop-is-deletion", cause="deleted", fields={"output.gap": ANY})))
+         **killed("stopped_from_outside", 137, signal=9), kubernetes=differs("stop-is-deletion", **DELETED)))
 case("removed from outside: unknown", "4",
      run("probe", "line", "ready", "forever", during=(output("ready"), outside("remove")), out="ready\n", says=["..."], **unknown("removed_unread")))
 case("usage: one line, 125, nothing done", "9", run("true", options="--timeout never", says=["never"], record=False, fields={"runtime.kind": None, "command": []},
@@ -123,7 +124,7 @@ case("jobs rm: not of one that runs, but with --force", "4",
      run("probe", "line", "ready", "forever", during=(output("ready"), meanwhile(once("jobs", "rm", "{id}", status=121)),
          meanwhile(once("jobs", "rm", "--force", "{id}"))), out="ready\n", says=["..."],
          either=(unknown("removed_unread"), killed("stopped", 137, signal=9)),
-         kubernetes=differs("stop-is-deletion", **killed("deleted", ANY, signal=ANY), either=(), fields={"output.gap": ANY})))
+         kubernetes=differs("stop-is-deletion", either=(), **DELETED)))
 case("--keep: it stays, without its lock, until jobs rm", "5: end",
      run("probe", "line", "kept", "exit", "3", options="--keep on-failure --lock {unique}", status=3, out="kept\n", says=["jobs rm"], kept=True),
      once("jobs", "logs", "{id}", out="kept\n"), run("probe", "line", "next", options="--lock {unique}", out="next\n"),
