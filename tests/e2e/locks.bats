@@ -54,8 +54,11 @@ locked() { # complains about a held lock, with all five facts
 }
 
 @test "wait: until the holder has ended, then its turn" {
-  start_job --lock q -- probe sleep 2
+  start_job --lock q -- sh -c "$HELD"
   RESULT=$BATS_TEST_TMPDIR/second.json
+  holder=$(job_container) ERR=$BATS_TEST_TMPDIR/second.err
+  : >"$ERR"
+  { within 20 grep -q waiting "$ERR" && let_go "$holder"; } >&2 3>&- &
   job --lock q --if-locked wait -- probe line mine
   status_is 0
   out_is $'mine\n'
@@ -96,19 +99,23 @@ locked() { # complains about a held lock, with all five facts
 }
 
 @test "attach: the holder's output from the start and its status; something else is refused" {
-  start_job --lock q -- sh -c 'echo first; sleep 2; echo last; exit 7'
-  RESULT=$BATS_TEST_TMPDIR/second.json
-  once run --result "$RESULT" --from image/$IMAGE --lock q --if-locked attach -- sh -c 'echo first; sleep 2; echo last; exit 7'
+  start_job --lock q -- sh -c "echo first; $HELD; echo last; exit 7"
+  within 10 grep -q first "$OUT" # of the holder
+  OUT=$BATS_TEST_TMPDIR/second.out RESULT=$BATS_TEST_TMPDIR/second.json
+  : >"$OUT"
+  { within 20 grep -q first "$OUT" && let_go; } >&2 3>&- &
+  once run --result "$RESULT" --from image/$IMAGE --lock q --if-locked attach -- sh -c "echo first; $HELD; echo last; exit 7"
   status_is 7
   out_is $'first\nlast\n'
   is "$(result original_id)" "$(jq -r .id "$BATS_TEST_TMPDIR/result.json")"
   is "$(result verdict) $(result exit_code)" 'failed 7'
   end_job
   status_is 7
-  start_job --lock q -- probe sleep 2
+  start_job --lock q -- probe trap TERM 0 forever
   job --lock q --if-locked attach -- probe line other
   status_is 121
-  one_complaint 'probe sleep 2'
+  one_complaint 'probe trap TERM 0 forever'
+  kill -TERM "$launcher"
   end_job
   nothing_left 5
 }
