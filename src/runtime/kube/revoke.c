@@ -102,8 +102,10 @@ int kube_revoke(struct kube *k, const struct kube_id *id, const char *job_uid, s
                 enum error_kind why) {
   struct error err = ERROR_INIT;
   struct interrupt before = loop_set_interrupt(k->loop, (struct interrupt){0});
+  const struct runtime_voice *v = &k->base.voice;
   enum word w = UNTOLD;
   bool in_time = false;
+  if (v->progress) v->progress(v->data, "taking the start back");
   if (kube_take_ticket(k, id, NULL, &err) < 0)
     trace(TRACE_RUNTIME, "taking the start back: %s", err.text);
   else if (kube_pods_began(pods))
