@@ -163,7 +163,8 @@ all_options() { { "$RUN_ONCE" help man | tr -d '\\' | grep -oE -- '--[a-z][a-z-]
 @test "guarantees: every test and file that the page names is there" {
   local page=$PROJECT/docs/guarantees.md cited file name n=0
   while read -r cited; do
-    n=$((n + 1)) file=$PROJECT/${cited%%: *} name=${cited#*: }
+    n=$((n + 1)) file=${cited%%: *} name=${cited#*: }
+    file=$PROJECT/${file%% *} # a command may have arguments
     [[ -e $file ]] || { echo "no file: $cited"; missing=1; continue; }
     [[ $cited == *': '* ]] || continue
     case $file in
