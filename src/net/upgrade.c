@@ -14,7 +14,10 @@
 #define PIECES_MAX 16    /* 256 KiB and their heads: then the others have their turn */
 #define BUSY 262144      /* bytes without a pause: nobody waits for the next one alone */
 #define QUIET_US 1000    /* a pause */
-#define NAP_NS 150000    /* a fourth of the socket, at the rate at which engines send small frames */
+#define GAIN 4           /* pieces instead of one: then a nap was worth its own wake-up */
+#define PATIENCE_MIN 16  /* turns */
+#define PATIENCE_MAX 4096
+#define NAP_NS 150000 /* a fourth of the socket, at the rate at which engines send small frames */
 
 static void update_watch(struct upgrade *u) {
   if (u->ended) return;
@@ -121,17 +124,32 @@ static void read_pieces(struct upgrade *u) {
 }
 
 /* Much comes in small pieces: waking up for each of them costs more than all else that is done with it. So
- * the next ones are let come together, in less time than it takes them to fill the socket. */
+ * the next ones are let come together, in less time than it takes them to fill the socket. Where that brought
+ * no more than one or two, they come too slowly for it: not tried again for a while, each time longer. */
+static void let_gather(struct upgrade *u, size_t n) {
+  if (u->napped && n < sizeof u->in / 2 && n < u->napped * GAIN) {
+    u->patience = u->patience < PATIENCE_MAX / 2 ? u->patience * 2 + PATIENCE_MIN : PATIENCE_MAX;
+    u->nap_at = u->turns + u->patience;
+  } else if (u->napped) {
+    u->patience = 0;
+  }
+  u->napped = 0;
+  bool small = u->burst >= BUSY && n < sizeof u->in / 2;
+  if (!small || u->turns < u->nap_at || u->tls || u->ended || u->freed) return;
+  u->napped = n;
+  nanosleep(&(struct timespec){.tv_nsec = NAP_NS}, NULL);
+}
+
 static void read_turn(struct upgrade *u) {
   struct timespec t;
-  size_t before = u->burst;
   clock_gettime(CLOCK_MONOTONIC, &t);
   int64_t now = (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
-  if (now - u->read_at > QUIET_US) before = u->burst = 0;
+  if (now - u->read_at > QUIET_US) u->burst = 0;
+  size_t before = u->burst;
   u->read_at = now;
+  u->turns++;
   read_pieces(u);
-  bool busy = u->burst >= BUSY && u->burst - before < sizeof u->in / 2;
-  if (busy && !u->tls && !u->ended && !u->freed) nanosleep(&(struct timespec){.tv_nsec = NAP_NS}, NULL);
+  let_gather(u, u->burst - before);
 }
 
 static void stream_turn(struct upgrade *u) {

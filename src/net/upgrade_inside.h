@@ -5,6 +5,7 @@
 #include "net/upgrade.h"
 #include "net/upgrade_head.h"
 #include <stdbool.h>
+#include <stdint.h>
 
 #define UPGRADE_READ_MAX 65536 /* a turn: others must have theirs */
 
@@ -19,9 +20,11 @@ struct upgrade {
   int fd;
   bool tls;
   bool paused, want_out, ended;
-  size_t burst;           /* bytes that came since the last pause */
-  int64_t read_at;        /* the last turn, in us */
-  bool shut_wanted, shut; /* end of input: asked for, sent */
+  size_t burst;                     /* bytes that came since the last pause */
+  int64_t read_at;                  /* the last turn, in us */
+  size_t napped;                    /* bytes of the turn before a nap; 0: there was none */
+  uint64_t turns, nap_at, patience; /* turns so far; from which on a nap is tried; how many it is put off */
+  bool shut_wanted, shut;           /* end of input: asked for, sent */
   bool in_callback, freed;
   struct buf early; /* came with the head */
   char *out;        /* TLS only: OpenSSL wants the same bytes again after a "would block" */
