@@ -10,6 +10,7 @@ enum {
   MISSES_ITS_TICKET,
   IS_DELETED_BY_ANOTHER,
   IS_DELETED_BY_A_STOP,
+  IS_REPLACED,
   IS_ON_NO_NODE,
   TELLS_MORE
 };
@@ -51,6 +52,8 @@ static struct reply next_chapter(struct shared *s) {
   case IS_DELETED_BY_ANOTHER:
   case IS_DELETED_BY_A_STOP:
     return stream(EVENT("DELETED", POD("1", GOING, NODE, NOT_YET)));
+  case IS_REPLACED:
+    return stream(EVENT("DELETED", POD("1", GOING, NODE, NOT_YET)) EVENT("ADDED", POD("2", "", NODE, RUNS)));
   case TELLS_MORE:
     if (s->n[5] > 2) return stream(EVENT("MODIFIED", POD("1", "", NODE, RUNS)));
     struct reply second = stream(EVENT("MODIFIED", POD("1", ",\"resourceVersion\":\"8\"", NODE, MISSES)));
@@ -205,6 +208,26 @@ static void a_pod_that_is_deleted_while_its_node_starts_it(void **state) {
   ends(w, -1, END_GONE);
 }
 
+static char noticed[256];
+static void on_notice(void *data, const char *line) {
+  (void)data;
+  snprintf(noticed, sizeof noticed, "%s", line);
+}
+
+/* The second one had found its ticket still. */
+static void a_second_one_that_was_quicker_is_reported(void **state) {
+  struct world *w = *state;
+  struct error err = ERROR_INIT;
+  open_world(w, taken_back);
+  w->k->base.voice.notice = on_notice;
+  w->s.shared->n[0] = IS_REPLACED;
+  loop_set_interrupt(w->loop, (struct interrupt){cancelled, w});
+  char *id = create(w);
+  if (w->ops->start(&w->k->base, id, &err)) fail_msg("%s", err.text);
+  free(id);
+  assert_non_null(strstr(noticed, "the cluster may have run the command twice"));
+}
+
 static void unless_whoever_stopped_it_knows(void **state) {
   struct world *w = *state;
   struct error err = ERROR_INIT;
@@ -227,6 +250,7 @@ int main(void) {
       TEST(a_pod_on_no_node_is_torn_away),
       TEST(a_pod_that_is_deleted_while_its_node_starts_it),
       TEST(unless_whoever_stopped_it_knows),
+      TEST(a_second_one_that_was_quicker_is_reported),
   };
   return RUN_TESTS(tests);
 }

@@ -114,6 +114,10 @@ int kube_revoke(struct kube *k, const struct kube_id *id, const char *job_uid, s
     w = NEVER;
   if (w == NEVER) w = clear_away(k, id, job_uid, pods);
   if (w == BEGAN && !in_time && why == ERR_DEADLINE_START) end_late(k, id, kube_pods_first(pods));
+  if (kube_pods_began(pods) && kube_pods_doubtful(pods) && v->notice)
+    v->notice(v->data,
+              "the cluster may have run the command twice: a pod of this job was deleted while its node was "
+              "starting it, and another one has begun; look at both before anything else");
   loop_set_interrupt(k->loop, before);
   struct kube_life *l = kube_life_of(k, id->job);
   if (w == NEVER && l) l->revoked = true;
