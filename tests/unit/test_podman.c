@@ -1,5 +1,6 @@
 /* What Podman says and what it means: pure, with the words that 4.3 and 5.4 answered. */
 #include "data/json.h"
+#include "runtime/docker/ops.h"
 #include "runtime/docker/podman.h"
 #include <setjmp.h>
 #include <stdarg.h>
@@ -88,12 +89,30 @@ static void requests(void **state) {
   json_decref(r);
 }
 
+/* As 5.4 tells of one that had ended with 3, after somebody attached to it; and of one that never ran. */
+static void prepared_anew_has_ended(void **state) {
+  (void)state;
+  struct container_state st;
+  json_t *c = json_pack("{s:{s:s,s:i,s:s,s:s}}", "State", "Status", "created", "ExitCode", 0, "StartedAt",
+                        "2026-11-29T23:19:13.10049575Z", "FinishedAt", "2026-11-29T23:19:13.111330564Z");
+  docker_read_state(c, &st);
+  assert_int_equal(st.status, STATE_EXITED);
+  assert_int_equal(st.exit_code, -1);
+  json_decref(c);
+  c = json_pack("{s:{s:s,s:i,s:s,s:s}}", "State", "Status", "initialized", "ExitCode", 0, "StartedAt",
+                "0001-01-01T00:00:00Z", "FinishedAt", "0001-01-01T00:00:00Z");
+  docker_read_state(c, &st);
+  assert_int_equal(st.status, STATE_CREATED);
+  json_decref(c);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(words_mean_what_dockers_status_would),
       cmocka_unit_test(only_the_command_is_not_found),
       cmocka_unit_test(logs),
       cmocka_unit_test(requests),
+      cmocka_unit_test(prepared_anew_has_ended),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

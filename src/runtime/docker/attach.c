@@ -34,9 +34,19 @@ static const struct upgrade_handlers handlers = {.on_data = on_data,
                                                  .on_next = on_next,
                                                  .on_front = on_front};
 
+/* Podman would prepare an ended one for another run, and forget how it ended (docker_read_state). */
+static int may_attach(struct docker *d, const char *id, struct error *err) {
+  struct container_state state;
+  if (!d->podman) return 0;
+  if (docker_state(&d->base, id, &state, err) < 0) return -1;
+  if (state.status != STATE_EXITED && state.status != STATE_DEAD) return 0;
+  return error_set(err, ERR_CONFLICT, "container %.12s has ended", id);
+}
+
 int docker_attach(struct runtime *rt, const char *id, bool tty, bool input, const struct stream_handlers *h,
                   void *data, struct stream **ret, struct error *err) {
   struct docker *d = (struct docker *)rt;
+  if (may_attach(d, id, err) < 0) return error_prefix(err, "attach failed");
   /* Podman looks for them in every input, and takes none for an answer. */
   CLEANUP_FREE char *keys = http_escape(d->podman ? "" : NOBODY_TYPES);
   bool ask = input && (tty || d->podman);

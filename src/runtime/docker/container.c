@@ -64,6 +64,11 @@ void docker_read_state(const json_t *inspect, struct container_state *ret) {
   snprintf(ret->created_at, sizeof ret->created_at, "%s", real_time(created));
   ret->ever_started = *ret->started_at;
   ret->exit_code = (int)json_int_or(state, "ExitCode", 0);
+  /* Podman prepares one that has ended anew when somebody attaches to it, and its exit status is gone. */
+  if (status == STATE_CREATED && *ret->started_at && *ret->finished_at) {
+    ret->status = STATE_EXITED;
+    ret->exit_code = -1;
+  }
   ret->oom_killed = json_is(state, "OOMKilled");
   snprintf(ret->error, sizeof ret->error, "%s", error ? error : "");
   error_one_line(ret->error, sizeof ret->error);
