@@ -336,6 +336,43 @@ static void what_was_told_first_came_first(void **state) {
   }
 }
 
+/* Deleted while its node was starting it, and the end that its kubelet tells is made up. */
+static struct reply makes_an_end_up(const char *r, struct shared *s) {
+  static const char *const made_up[] = {
+      "\"terminated\":{\"exitCode\":0,\"startedAt\":null,\"finishedAt\":null}",
+      "\"terminated\":{\"exitCode\":137,\"reason\":\"ContainerStatusUnknown\",\"startedAt\":null,"
+      "\"finishedAt\":"
+      "null}"};
+  static char all[4096];
+  if (is(r, "GET", SECRETS "/run-once-abc ")) return ok(SECRET(TICKET));
+  if (is(r, "GET", JOB)) return ok(THE_JOB(""));
+  if (pods_list(r)) return ok(LIST(POD("1", "", NODE, NOT_YET)));
+  if (!pods_watch(r)) return missing();
+  snprintf(all, sizeof all, "%s%s%s", EVENT("MODIFIED", POD("1", DELETED, NODE, NOT_YET)),
+           "{\"type\":\"MODIFIED\",\"object\":{\"metadata\":{\"name\":\"p-1\",\"uid\":\"1\"" DELETED
+           "},\"spec\":{\"nodeName\":\"n\",\"containers\":[{\"name\":\"web\"}]},\"status\":{"
+           "\"containerStatuses\":[{"
+           "\"name\":\"web\",\"state\":{",
+           made_up[s->n[0]]);
+  strcat(all, "}}]}}}\n");
+  return stream(all);
+}
+
+static void an_end_that_is_made_up_is_unknown(void **state) {
+  struct world *w = *state;
+  struct error err = ERROR_INIT;
+  open_world(w, makes_an_end_up);
+  for (int newer = 0; newer < 2; newer++) {
+    struct wait *wait = NULL;
+    kube_pods_free(TAKE(w->k->pods));
+    w->s.shared->n[0] = newer;
+    assert_int_equal(w->ops->wait_begin(&w->k->base, ID, true, &wait, &err), 0);
+    for (int64_t end = clock_ms() + 3000; clock_ms() < end && !wait_done(wait);) loop_step(w->loop, 50);
+    state_is(w, STATE_DEAD, true, END_GONE);
+    wait_free(wait);
+  }
+}
+
 /* --- once-records --- */
 
 static struct reply claims(const char *r, struct shared *s) {
@@ -419,6 +456,7 @@ int main(void) {
       TEST(a_wait_ends_with_the_container),
       TEST(an_end_stays_an_end),
       TEST(what_was_told_first_came_first),
+      TEST(an_end_that_is_made_up_is_unknown),
       TEST(a_key_is_claimed_once),
       TEST(signals),
   };

@@ -108,6 +108,10 @@ static const struct end ends[] = {
          "'terminated':{'exitCode':137,'reason':'ContainerStatusUnknown','startedAt':null,'finishedAt':null}",
          ""),
      KUBE_ENDED, STATE_EXITED, true, -1, END_DELETED, ""},
+    /* those before 1.21 make a 0 up, and nothing beside it */
+    {POD(DELETED_AT("2026-11-29T10:00:40Z"), "Running",
+         "'terminated':{'exitCode':0,'startedAt':null,'finishedAt':null}", ""),
+     KUBE_ENDED, STATE_EXITED, true, -1, END_DELETED, ""},
     {POD("", "Unknown", RUNS, ""), KUBE_LOST, STATE_RUNNING, true, -1, END_NODE_LOST, ""},
     {POD("", "Running", RUNS, ",'reason':'NodeLost'"), KUBE_LOST, STATE_RUNNING, true, -1, END_NODE_LOST, ""},
     /* could not be started: containerd, and dockershim with docker's own code and made up times */

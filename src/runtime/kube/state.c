@@ -113,7 +113,7 @@ static int look_at_waiting(struct kube *k, const struct kube_id *id, const struc
 /* An end that its kubelet made up, of a pod that nobody saw begin: whether it did is not known. */
 static void doubt(struct kube *k, const struct kube_id *id, const struct kube_pods *p, struct kube_view *v) {
   struct error none = ERROR_INIT;
-  if (kube_pods_began(p) || !kube_made_up(kube_pods_first(p))) return;
+  if (v->state.end != END_DELETED || kube_pods_began(p) || !kube_made_up(kube_pods_first(p))) return;
   if (!kube_life_of(k, id->job) && has_ticket(k, id, &none) == 0) return; /* somebody did */
   gone(v, END_GONE, true);
 }
