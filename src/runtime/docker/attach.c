@@ -34,19 +34,25 @@ static const struct upgrade_handlers handlers = {.on_data = on_data,
                                                  .on_next = on_next,
                                                  .on_front = on_front};
 
-/* Podman would prepare an ended one for another run, and forget how it ended (docker_read_state). */
-static int may_attach(struct docker *d, const char *id, struct error *err) {
+/* Podman prepares an ended one for another run when somebody attaches, and forgets how it ended
+ * (docker_read_state): not asked for, and when it ends just then its stream, which never would, is none.
+ * *ret_ran: it was under way. */
+static int may_attach(struct docker *d, const char *id, bool *ret_ran, struct error *err) {
   struct container_state state;
+  *ret_ran = false;
   if (!d->podman) return 0;
   if (docker_state(&d->base, id, &state, err) < 0) return -1;
-  if (state.status != STATE_EXITED && state.status != STATE_DEAD) return 0;
-  return error_set(err, ERR_CONFLICT, "container %.12s has ended", id);
+  if (state.status == STATE_EXITED || state.status == STATE_DEAD)
+    return error_set(err, ERR_CONFLICT, "container %.12s has ended", id);
+  *ret_ran = state.ever_started;
+  return 0;
 }
 
 int docker_attach(struct runtime *rt, const char *id, bool tty, bool input, const struct stream_handlers *h,
                   void *data, struct stream **ret, struct error *err) {
   struct docker *d = (struct docker *)rt;
-  if (may_attach(d, id, err) < 0) return error_prefix(err, "attach failed");
+  bool ran;
+  if (may_attach(d, id, &ran, err) < 0) return error_prefix(err, "attach failed");
   /* Podman looks for them in every input, and takes none for an answer. */
   CLEANUP_FREE char *keys = http_escape(d->podman ? "" : NOBODY_TYPES);
   bool ask = input && (tty || d->podman);
@@ -61,6 +67,10 @@ int docker_attach(struct runtime *rt, const char *id, bool tty, bool input, cons
   if (rc < 0) {
     stream_free(&s->base);
     if (d->podman) podman_fault(err); /* attaching prepares the container: a missing command shows here */
+    return error_prefix(err, "attach failed");
+  }
+  if (ran && may_attach(d, id, &ran, err) < 0) {
+    stream_free(&s->base);
     return error_prefix(err, "attach failed");
   }
   *ret = &s->base;
