@@ -6,9 +6,11 @@
 #include "data/json.h"
 #include <ctype.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* ,"hash":"<64>"} at the end of every line */
@@ -157,28 +159,25 @@ static void find_tail(const char *window, size_t n, bool whole_file, struct chai
   if ((before || whole_file) && !take_tail(start, (size_t)(last - start), ret)) ret->hash[0] = '\0';
 }
 
+#define TAIL_FIRST 4096 /* mostly two lines */
+
 int chain_tail(const char *path, struct chain_tail *ret, struct error *err) {
   *ret = (struct chain_tail){0};
-  FILE *f = fopen(path, "re");
-  if (!f && errno == ENOENT) return 0;
-  if (!f || fseeko(f, 0, SEEK_END)) {
-    error_set(err, ERR_PERMISSION, "reading the history %s failed: %s", path, strerror(errno));
-    if (f) fclose(f);
-    return -1;
-  }
-  off_t size = ftello(f);
-  int failed = 0;
-  /* Mostly one short line; twice the longest record always holds the last two. */
-  for (size_t want = 16384; size > 0; want *= 4) {
+  CLEANUP_FD int fd = open(path, O_RDONLY | O_CLOEXEC);
+  struct stat st;
+  if (fd < 0 && errno == ENOENT) return 0;
+  bool failed = fd < 0 || fstat(fd, &st);
+  off_t size = failed ? 0 : st.st_size;
+  /* Twice the longest record always holds the last two. */
+  for (size_t want = TAIL_FIRST; size > 0; want *= 4) {
     if ((off_t)want > size) want = (size_t)size;
     CLEANUP_FREE char *window = xmalloc(want + 1);
-    failed = read_end(fileno(f), size, want, window);
+    failed = read_end(fd, size, want, window);
     if (failed) break;
     *ret = (struct chain_tail){0};
     find_tail(window, want, (off_t)want == size, ret);
     if (ret->hash[0] || (off_t)want == size || want > 2 * (size_t)LIMIT_HISTORY_LINE) break;
   }
-  if (failed) error_set(err, ERR_SYSTEM, "reading the history %s failed: %s", path, strerror(errno));
-  fclose(f);
-  return failed ? -1 : 0;
+  if (!failed) return 0;
+  return error_set(err, ERR_PERMISSION, "reading the history %s failed: %s", path, strerror(errno));
 }
