@@ -51,8 +51,12 @@ load cuts
   local driver
   for driver in none ${RUN_ONCE_TEST_LOG-}; do
     through down:1:/attach:30000
-    job "${via[@]}" --log-driver "$driver" -- probe fill 200000 line 'the end' exit 3
-    struck 'down /attach'
+    start_job "${via[@]}" --log-driver "$driver" -- sh -c "probe fill 200000; $HELD; echo the end; exit 3"
+    within 20 grep -q 'RULE down' "$BATS_TEST_TMPDIR/requests"
+    [[ $driver != none ]] || within 20 grep -q 'cannot be had' "$ERR"
+    sleep 1
+    let_go
+    end_job
     status_is 3
     verdict_is failed exit
     case $(result output.gap) in
