@@ -88,7 +88,7 @@ static void *grow(void *p, size_t *size, size_t need, size_t each) {
 struct watch *loop_watch(struct loop *loop, int fd, unsigned events, watch_fn *fn, void *data) {
   struct watch *w = xcalloc(1, sizeof *w);
   *w = (struct watch){.loop = loop, .fd = fd, .events = events, .fn = fn, .data = data};
-  loop->watches = grow(loop->watches, &loop->size_watches, loop->n_watches + 1, sizeof *loop->watches);
+  loop->watches = grow(loop->watches, &loop->size_watches, loop->n_watches + 1, sizeof(struct watch *));
   loop->watches[loop->n_watches++] = w;
   return w;
 }
@@ -138,7 +138,7 @@ void watch_free(struct watch *w) {
 struct timer *loop_timer(struct loop *loop, int64_t ms, timer_fn *fn, void *data) {
   struct timer *t = xcalloc(1, sizeof *t);
   *t = (struct timer){.loop = loop, .due = clock_ms() + (ms > 0 ? ms : 0), .fn = fn, .data = data};
-  loop->timers = grow(loop->timers, &loop->size_timers, loop->n_timers + 1, sizeof *loop->timers);
+  loop->timers = grow(loop->timers, &loop->size_timers, loop->n_timers + 1, sizeof(struct timer *));
   loop->timers[loop->n_timers++] = t;
   return t;
 }
