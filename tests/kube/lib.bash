@@ -54,7 +54,7 @@ setup() {
   k apply -f "$PROJECT/manifests/role.yaml" >/dev/null || return 1
   user_kubeconfig run-once >"$WORK/kubeconfig" || return 1
   export KUBECONFIG=$WORK/kubeconfig RUN_ONCE_RUNTIME=kubernetes
-  within 20 k get serviceaccount default >/dev/null 2>&1
+  within 60 k get serviceaccount default >/dev/null 2>&1
 }
 
 # A kubeconfig with the token of a service account of this namespace. Tokens are asked for by the API itself: servers
@@ -72,6 +72,10 @@ teardown() {
   if ((${#helpers[@]})); then kill "${helpers[@]}" 2>/dev/null || :; fi
   if [[ -n ${launcher-} ]] && kill -0 "$launcher" 2>/dev/null; then kill -KILL "$launcher"; fi
   for p in ${broken[@]+"${broken[@]}"}; do "$PROJECT/scripts/cluster" kill "$RUN_ONCE_TEST_CLUSTER" "$p" CONT >/dev/null 2>&1; done
+  # After a server that was away the parts wait up to half a minute before they look again: new ones do not.
+  if [[ " ${broken[*]-} " == *' apiserver '* ]]; then
+    for p in controller-manager scheduler kubelet; do "$PROJECT/scripts/cluster" kill "$RUN_ONCE_TEST_CLUSTER" "$p" >/dev/null 2>&1; done
+  fi
   ((${#broken[@]} == 0)) || "$PROJECT/scripts/cluster" status "$RUN_ONCE_TEST_CLUSTER" >/dev/null || "$PROJECT/scripts/cluster" start "$RUN_ONCE_TEST_CLUSTER" >&2
   kubectl delete namespace "$NS" --wait=false >/dev/null 2>&1
   return 0

@@ -17,7 +17,8 @@
  * Its pod has an environment variable RUN_ONCE_JOB from the Secret's key "ticket-ID", not optional: without
  * the key no container starts. The key carries the job's id because a lock's next holder has a Secret of the
  * same name. Blocks until the container runs, has ended, or cannot be hoped for (hopeless.c: its words). What
- * is given up is taken back: the ticket, then the Job.
+ * is given up is taken back (revoke.c): the ticket, and then, once it is sure that nothing of it began, the
+ * Job. Where that is not sure start() succeeds, and the state says what there is.
  *
  * The ticket: as soon as the first pod's container was seen running the key is taken out of the Secret, by
  * start() or, if the launcher is gone, by the guardian's first state(): a second pod, which the Job's

@@ -10,8 +10,8 @@ int kube_pods(struct kube *k, const char *job_id, struct kube_pods **ret, struct
 void kube_pods_free(struct kube_pods *p); /* k->pods: all of them; kube's free() */
 
 /* The pod whose end counts: the first one, by creation, whose container began; while none has, the newest one
- * (a pod that was deleted before it began does not count: the Job makes another, which may begin). Borrowed,
- * its last known state, also after it is gone (kube_pods_gone()). NULL: none was seen. */
+ * (a pod that was deleted before a node had it does not count: the Job makes another, which may begin).
+ * Borrowed, its last known state, also after it is gone (kube_pods_gone()). NULL: none was seen. */
 json_t *kube_pods_first(const struct kube_pods *p);
 bool kube_pods_gone(const struct kube_pods *p);    /* the first pod was deleted from the server */
 size_t kube_pods_count(const struct kube_pods *p); /* distinct pods ever seen: more than one is reported */
