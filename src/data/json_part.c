@@ -81,9 +81,11 @@ static bool pick(const char *p, const char *end, const char *const *keys, struct
   p = skip_space(p, end);
   if (p >= end || *p != '{') return false;
   buf_append(out, "{", 1);
-  do {
-    p = member(skip_space(p + 1, end), end, keys, out);
-  } while (p && *p == ',');
+  const char *first = skip_space(p + 1, end);
+  bool empty = first < end && *first == '}';
+  if (empty) p = first;
+  while (!empty && (p = member(skip_space(p + 1, end), end, keys, out)) && *p == ',') {
+  }
   if (!p || *p != '}' || skip_space(p + 1, end) != end) return false;
   return buf_append(out, "}", 1) == 0;
 }

@@ -140,6 +140,33 @@ static void a_part_is_what_was_asked_for(void **state) {
 }
 
 /* Cut anywhere, it is as bad as the whole. */
+/* Members of members, by their path: the rest of the objects around them is left out. */
+static void a_part_inside_of_a_part(void **state) {
+  (void)state;
+  static const char *const keys[] = {"Type", "Actor.Attributes.signal", "Actor.ID", "Deep.a.b", "Deep.a.c",
+                                     NULL};
+  static const struct {
+    const char *text, *part;
+  } rows[] = {
+      {"{\"Type\":\"x\",\"Actor\":{\"ID\":\"c\",\"Attributes\":{\"image\":\"}{\",\"signal\":\"9\",\"z\":{}}},"
+       "\"t\":1}",
+       "{\"Actor\":{\"Attributes\":{\"signal\":\"9\"},\"ID\":\"c\"},\"Type\":\"x\"}"},
+      {"{ \"Actor\" : { \"Attributes\" : { } , \"ID\" : null } , \"Actors\":{\"ID\":1}}",
+       "{\"Actor\":{\"Attributes\":{},\"ID\":null}}"},
+      {"{\"Actor\":\"nobody\",\"Deep\":{\"a\":[{\"b\":1}]}}", "{\"Deep\":{}}"},
+      {"{\"Deep\":{\"x\":1,\"a\":{\"c\":[1,{\"b\":2}],\"d\":0,\"b\":{\"e\":3}}}}",
+       "{\"Deep\":{\"a\":{\"b\":{\"e\":3},\"c\":[1,{\"b\":2}]}}}"},
+      {"{\"Actor\":{},\"Type\":\"y\"}", "{\"Actor\":{},\"Type\":\"y\"}"},
+  };
+  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+    struct error err = ERROR_INIT;
+    CLEANUP_JSON json_t *o = part(rows[i].text, keys, &err);
+    char *text = json_canonical(o);
+    assert_string_equal(text, rows[i].part);
+    free(text);
+  }
+}
+
 static void a_part_of_what_is_no_json(void **state) {
   (void)state;
   static const char *const keys[] = {"b", NULL};
@@ -170,6 +197,7 @@ int main(void) {
       cmocka_unit_test(unref_clears),
       cmocka_unit_test(canonical_is_sorted_and_compact),
       cmocka_unit_test(a_part_is_what_was_asked_for),
+      cmocka_unit_test(a_part_inside_of_a_part),
       cmocka_unit_test(a_part_of_what_is_no_json),
   };
   return RUN_TESTS(tests);
