@@ -9,9 +9,9 @@
 /* Parses one document (LIMIT_JSON, LIMIT_JSON_DEPTH, duplicates: last wins). Returns a new reference or NULL
  * with ERR_ENGINE "not JSON: ..."; never quotes the text (it may hold secrets). */
 json_t *json_parse(const char *text, size_t len, struct error *err);
-/* The same for an object of which only some members matter (keys: NULL-terminated; "Actor.Attributes.signal"
- * is a member of members): the others are skipped with no more than their brackets and quotes looked at, and
- * are not in the answer. For large answers. */
+/* The same for an object, or an array of objects, of which only some members matter (keys: NULL-terminated;
+ * "Actor.Attributes.signal" is a member of members): the others are skipped with no more than their brackets
+ * and quotes looked at, and are not in the answer. For large answers. */
 json_t *json_parse_part(const char *text, size_t len, const char *const *keys, struct error *err);
 /* Dotted path through objects ("HostConfig.NetworkMode"); borrowed, NULL if absent, null or of another type.
  */

@@ -90,11 +90,28 @@ static bool pick(const char *p, const char *end, const char *const *keys, struct
   return buf_append(out, "}", 1) == 0;
 }
 
+/* The same of every object of an array. */
+static bool pick_rows(const char *p, const char *end, const char *const *keys, struct buf *out) {
+  const char *row = skip_space(p + 1, end), *behind = row;
+  buf_append(out, "[", 1);
+  bool empty = row < end && *row == ']';
+  while (!empty) {
+    behind = skip_value(row, end);
+    if (!behind || !pick(row, behind, keys, out)) return false;
+    if (*behind != ',') break;
+    buf_append(out, ",", 1);
+    row = skip_space(behind + 1, end);
+  }
+  return *behind == ']' && skip_space(behind + 1, end) == end && buf_append(out, "]", 1) == 0;
+}
+
 json_t *json_parse_part(const char *text, size_t len, const char *const *keys, struct error *err) {
   struct buf part;
   buf_init(&part, LIMIT_JSON);
   /* What is not as expected is looked at whole: the complaint is the same. */
-  bool picked = len <= LIMIT_JSON && pick(text, text + len, keys, &part);
+  const char *end = text + len, *begin = skip_space(text, end);
+  bool rows = begin < end && *begin == '[';
+  bool picked = len <= LIMIT_JSON && (rows ? pick_rows : pick)(begin, end, keys, &part);
   json_t *o = picked ? json_parse(part.data, part.len, err) : json_parse(text, len, err);
   buf_done(&part);
   return o;

@@ -139,6 +139,36 @@ static void a_part_is_what_was_asked_for(void **state) {
   assert_false(err.kind);
 }
 
+/* Of each object of an array. */
+static void a_part_of_rows(void **state) {
+  (void)state;
+  static const char *const keys[] = {"Id", "Labels.run-once.id", NULL};
+  static const struct {
+    const char *text, *part;
+  } rows[] = {
+      {"[]\n", "[]"},
+      {" [ ] ", "[]"},
+      {"[{\"Id\":\"a\",\"Names\":[\"/x\"],\"Labels\":{\"k\":\"}]\",\"run-once.id\":\"j\"}} ,\n "
+       "{\"Id\":\"b\",\"Labels\":{}}]",
+       "[{\"Id\":\"a\",\"Labels\":{\"run-once.id\":\"j\"}},{\"Id\":\"b\",\"Labels\":{}}]"},
+      {"[{}]", "[{}]"},
+      {"[1,{\"x\":2}]", "[1,{\"x\":2}]"}, /* not as expected: whole */
+  };
+  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+    struct error err = ERROR_INIT;
+    CLEANUP_JSON json_t *o = part(rows[i].text, keys, &err);
+    char *text = json_canonical(o);
+    assert_string_equal(text, rows[i].part);
+    free(text);
+  }
+  static const char *const bad[] = {"[", "[{}", "[{},", "[{},]", "[{}]x", "[{}{}]", "[{\"Id\":]", "[}"};
+  for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+    struct error err = ERROR_INIT;
+    assert_null(part(bad[i], keys, &err));
+    assert_int_equal(err.kind, ERR_ENGINE);
+  }
+}
+
 /* Cut anywhere, it is as bad as the whole. */
 /* Members of members, by their path: the rest of the objects around them is left out. */
 static void a_part_inside_of_a_part(void **state) {
@@ -198,6 +228,7 @@ int main(void) {
       cmocka_unit_test(canonical_is_sorted_and_compact),
       cmocka_unit_test(a_part_is_what_was_asked_for),
       cmocka_unit_test(a_part_inside_of_a_part),
+      cmocka_unit_test(a_part_of_rows),
       cmocka_unit_test(a_part_of_what_is_no_json),
   };
   return RUN_TESTS(tests);
