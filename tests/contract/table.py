@@ -113,7 +113,7 @@ case("connections are cut three times: every line once", "5: the connection dies
      run("sh", "-c", "i=0; while [ $i -lt 50 ]; do echo line $i; i=$((i+1)); sleep 0.1; done; exit 3", through="cutter", status=3, says=["..."],
          during=(output("line 3\n"), cut(), pause(1), cut(), pause(1), cut()), out="".join(f"line {i}\n" for i in range(50))))
 case("--detach: the id alone; attach, wait, logs and result by it, and by its beginning", "1",
-     run("sh", "-c", "echo one; sleep 4; echo two; exit 9", options="--detach", out=an_id, verdict="detached", cause=None),
+     run("sh", "-c", "echo one; sleep 9; echo two; exit 9", options="--detach", out=an_id, verdict="detached", cause=None),
      once("jobs", "attach", "{id}", status=9, out="one\ntwo\n"), once("jobs", "wait", "{prefix}", status=9, out=""),
      once("jobs", "logs", "{prefix}", out="one\ntwo\n"), once("jobs", "result", "{id}", out=jobs_end("failed", "exit", 9)))
 case("jobs stop: with the grace, killed", "4",
