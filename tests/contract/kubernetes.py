@@ -4,6 +4,7 @@ import base64
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -146,7 +147,7 @@ class Kubernetes:
         else:
             self.kubectl("delete", "namespace", self.namespace, "--wait=false", check=False)
         if self.registry:
-            self.registry.terminate()
+            os.killpg(self.registry.pid, signal.SIGTERM)  # scripts stand in front of it
             self.registry.wait()
 
     # What the table's words ask for.
@@ -219,7 +220,7 @@ class ProxyProcess:
             time.sleep(0.05)
 
     def cut(self, _):
-        self.process.send_signal(10)
+        self.process.send_signal(signal.SIGUSR1)
 
     def close(self):
         self.process.terminate()
