@@ -110,13 +110,22 @@ EOF
   is "$(sort -u "$WORK/announced")" None
 }
 
+# The engine says why when the request is there already, and resets: the relay may lose that.
+said_why() {
+  local n
+  for n in 1 2 3 4 5; do
+    "$@" && return
+    grep -q 'Empty reply from server' "$ERR" || return 1
+  done
+  return 1
+}
 @test "certificates that are bad: one line each" {
   local here='cannot reach the engine at tcp://127.0.0.1'
   way=(-H "tcp://127.0.0.1:$TLS_PORT")
   with_tls otherca unreachable "$here:$TLS_PORT: SSL certificate problem" "${way[@]}"
   one_complaint "only what $TLS/material/otherca/ca.pem has signed is trusted"
-  with_tls none unreachable "it wants a client's certificate" "${way[@]}"
-  with_tls otherclient unreachable "it refuses the certificate $TLS/material/otherclient/cert.pem" "${way[@]}"
+  said_why with_tls none unreachable "it wants a client's certificate" "${way[@]}"
+  said_why with_tls otherclient unreachable "it refuses the certificate $TLS/material/otherclient/cert.pem" "${way[@]}"
   for bad in expired:'certificate has expired' wrongname:'does not match|no alternative certificate subject name matches'; do
     port=$(free_port)
     relay "OPENSSL-LISTEN:$port,bind=127.0.0.1,reuseaddr,fork,cert=$TLS/${bad%%:*}.pem,key=$TLS/${bad%%:*}.key,cafile=$TLS/ca.pem" "UNIX-CONNECT:${HOST#unix://}"
