@@ -201,8 +201,8 @@ X
 @test "a container that is injected after creation neither keeps the job from ending nor changes its status" {
   # What a mesh's webhook does, by the API itself: pods get an ephemeral neighbour only by admission, so a --with
   # container that outlives the command, and one that fails, stand for it.
-  workload deployment/web '.spec.template.spec.containers += [{name: "proxy", image: .spec.template.spec.containers[0].image, imagePullPolicy: "IfNotPresent", args: ["probe", "exit", "9"]}]'
-  in_seconds 25 job --from deployment/web --container web --with proxy -- probe sleep 2 line mine
+  workload cronjob/web '.spec.jobTemplate.spec.template.spec.containers += [{name: "proxy", image: .spec.jobTemplate.spec.template.spec.containers[0].image, imagePullPolicy: "IfNotPresent", args: ["probe", "exit", "9"]}]'
+  in_seconds 25 job --from cronjob/web --container web --with proxy -- probe sleep 2 line mine
   status_is 0
   out_is $'mine\n'
   nothing_left 40
