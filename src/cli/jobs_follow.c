@@ -102,7 +102,9 @@ int cmd_jobs_logs(struct cli *c) {
   return result < 0 ? say_fault(&err) : 0;
 }
 
-static int end_like(const char *id, const struct outcome *o) {
+static int end_like(const char *id, const struct outcome *o, bool output) {
+  if (output && o->gap >= 0)
+    say("job %s: not all of its output can be had (its caller received it, or its time is over)", id);
   if (o->verdict != VERDICT_SUCCEEDED && o->verdict != VERDICT_FAILED)
     say("job %s: %s%s%s", id, verdict_name(o->verdict), o->message ? ": " : "", o->message ? o->message : "");
   return o->exit_status;
@@ -125,7 +127,7 @@ static int see_out(struct cli *c, bool output) {
     else if (err.kind == ERR_MISSING)
       id = jobs_recorded_id(&j, c->argv[0]);
     if (id && follow_job(j.engine.rt, j.engine.loop, j.history, id, &how, &o, &err) == 0)
-      status = end_like(id, &o);
+      status = end_like(id, &o, output);
   }
   if (status < 0) status = say_fault(&err);
   outcome_done(&o);

@@ -89,6 +89,31 @@ static bool recorded(struct loop *loop, struct history *h, const char *job_id, i
   }
 }
 
+/* Its container is gone: what was kept of its output, if any was. Received by its caller it was not: the gap
+ * says so. */
+static void pass_kept(struct loop *loop, struct history *h, const char *job_id, struct outcome *ret) {
+  static const struct output_handlers none = {NULL, NULL};
+  static const struct output_options plain = {false, NULL};
+  struct follower f = {output_new(loop, &plain, &none, NULL), false, false};
+  struct error err = ERROR_INIT;
+  output_spill(f.out, true);
+  int rc = spool_read(h, job_id, &calls, &f, &err);
+  while (!output_drained(f.out)) loop_step(loop, 1000);
+  if (rc && ret->gap < 0 && (ret->stdout_bytes > 0 || ret->stderr_bytes > 0)) ret->gap = 0;
+  ret->stdout_bytes = output_bytes(f.out, 1);
+  ret->stderr_bytes = output_bytes(f.out, 2);
+  output_free(f.out);
+}
+
+/* -1: err stays what it was. */
+static int after_its_end(struct loop *loop, struct history *h, const char *job_id, int64_t patience,
+                         const struct follow_options *opt, struct outcome *ret, struct error *err) {
+  if (!recorded(loop, h, job_id, patience, ret)) return -1;
+  error_clear(err);
+  if (opt->output) pass_kept(loop, h, job_id, ret);
+  return 0;
+}
+
 /* The state; of one that was removed before we could read it what the wait told, if it was seen running. */
 static int end_of(struct runtime *rt, struct loop *loop, struct job_info *i, const struct wait *w,
                   struct outcome *ret, struct error *err) {
@@ -114,14 +139,15 @@ int follow_job(struct runtime *rt, struct loop *loop, struct history *h, const c
                const struct follow_options *opt, struct outcome *ret, struct error *err) {
   struct job_info i = {0};
   struct wait *w = NULL;
-  if (info_of(rt, job_id, &i, err)) return recorded(loop, h, job_id, 0, ret) ? (error_clear(err), 0) : -1;
+  if (info_of(rt, job_id, &i, err)) return after_its_end(loop, h, job_id, 0, opt, ret, err);
   bool never = i.state.status == STATE_CREATED && !i.state.ever_started;
   int rc = rt->ops->wait_begin(rt, i.container, false, &w, err);
-  if (rc && err->kind == ERR_MISSING) { /* gone just now */
-    job_info_done(&i);
-    return recorded(loop, h, job_id, RECORD_MS, ret) ? (error_clear(err), 0) : -1;
-  }
   if (!rc && opt->output && !never) rc = pass_output(rt, loop, &i, opt, ret, err);
+  if (rc && (err->kind == ERR_MISSING || err->kind == ERR_CONFLICT)) { /* gone just now, or going */
+    wait_free(w);
+    job_info_done(&i);
+    return after_its_end(loop, h, job_id, RECORD_MS, opt, ret, err);
+  }
   if (!rc) rc = wait_end(loop, w, err);
   if (!rc && !recorded(loop, h, job_id, RECORD_MS, ret)) rc = end_of(rt, loop, &i, w, ret, err);
   wait_free(w);

@@ -84,6 +84,7 @@ static int join_holder(struct job *j, const char *id, struct error *err) {
   char own[sizeof j->o->id];
   memcpy(own, j->o->id, sizeof own);
   if (follow_job(j->rt, j->loop, j->history, id, &opt, j->o, err)) return -1;
+  if (j->o->gap == 0) job_say(j, "job %s has just ended: not all of its output can be had any more", id);
   memcpy(j->o->id, own, sizeof own);
   j->o->original_id = xstrdup(id);
   job_write_result(j);

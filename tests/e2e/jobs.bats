@@ -90,6 +90,27 @@ end_of() {
   nothing_left 5
 }
 
+@test "attach to one that has ended: the output that was kept; what its caller received is said to be missing" {
+  detached -- sh -c 'echo one; echo bad >&2; exit 3'
+  within 15 settled "$id"
+  within 5 eval '[[ -z $(docker ps -aq --filter "label=run-once.id=$id") ]]'
+  once jobs attach "$id"
+  status_is 3
+  out_is $'one\n'
+  is "$(<"$ERR")" bad
+  job -- sh -c 'echo received; exit 4'
+  id=$(result id)
+  once jobs attach "$id"
+  status_is 4
+  out_is ''
+  err_has 'not all of its output can be had'
+  job -- false
+  id=$(result id)
+  once jobs attach "$id"
+  status_is 1
+  is "$(<"$ERR")" ''
+  nothing_left
+}
 @test "attach goes on when the launcher dies" {
   start_job -- sh -c "echo one; $HELD; echo two; exit 4"
   id=$(job_id)
