@@ -250,13 +250,16 @@ static int64_t ended_at(struct job *j, int64_t heard) {
  * command had ended by then: one that went on for long was perhaps cut off from its input. */
 static bool closed_early(struct job *j) {
   int64_t at = j->died ? j->died_at : clock_ms();
-  bool sure = j->rt->ops->info(j->rt)->resumes; /* it knows the log and its end */
-  if (sure || j->unattended || j->rejoin || j->req->settings->tty || at - j->stream_ended_at <= EARLY_MS)
-    return false;
+  const struct runtime_info *engine = j->rt->ops->info(j->rt);
+  bool along = j->watch_lost; /* what cut the events may have cut the output, whenever that was */
+  if (engine->resumes || j->unattended || j->rejoin || j->req->settings->tty)
+    return false; /* knows its end */
+  if (!along && at - j->stream_ended_at <= EARLY_MS) return false;
   int64_t end = ended_at(j, at);
-  if (end < at && end <= j->stream_ended_at) return false; /* by the engine's own account */
+  bool before = end < at && end <= j->stream_ended_at; /* by the engine's own account */
+  if (before && !along && !engine->remote) return false;
   j->closed_early = true;
-  int64_t late = j->rt->ops->info(j->rt)->tells_late_ms;
+  int64_t late = engine->tells_late_ms;
   bool long_before = end - j->stream_ended_at > (end < at ? SURELY_BEFORE_MS : LONG_BEFORE_MS) + late;
   if (long_before && j->stream_ended_at - j->input_done_at < LONG_BEFORE_MS) job_doubt_input(j);
   trace(TRACE_JOB, "output ended %lld ms before the command, which was told after %lld ms",

@@ -24,6 +24,7 @@ struct runtime;
 struct runtime_info {
   const char *kind;      /* "docker" or "podman": by what answered, once connected */
   const char *endpoint;  /* text of the endpoint */
+  bool remote;           /* there is more than this machine's kernel in between */
   char version[64];      /* engine's own: "20.10.24" */
   char api[16];          /* negotiated: "1.41" */
   bool live_restore;     /* containers outlive an engine restart */

@@ -256,6 +256,7 @@ int docker_open(struct loop *loop, const struct endpoint *ep, struct runtime **r
   d->api_minor = API_OLDEST;
   d->info.kind = "docker";
   d->info.endpoint = http_client_endpoint(http)->text;
+  d->info.remote = http_client_endpoint(http)->scheme != ENDPOINT_UNIX;
   *ret = &d->base;
   return 0;
 }
