@@ -63,6 +63,8 @@ class Run:
         self.hit.add(who)
 
     def act(self, fault):
+        while not self.launcher:  # on a busy machine its first request is here before Popen() returns
+            time.sleep(0.001)
         a = fault.action
         if a in ("kill-launcher", "kill-guardian"):
             self.kill(a[5:])
