@@ -83,7 +83,7 @@ command_err() { grep -av '^run-once: ' "$ERR" || :; }
 
 @test "the answer of a question is lost: asked again" {
   local rule
-  for rule in /wait /events 'GET /v1.41/containers/'; do
+  for rule in /wait /events "GET /v$(docker version -f '{{.Server.APIVersion}}')/containers/"; do
     through "lose:1:$rule"
     job "${via[@]}" -- probe line hello exit 5
     struck "lose $rule"

@@ -92,7 +92,8 @@ static void any_part_of_it_may_be_moved(void **state) {
       assert_int_equal(s.out[fd].len, want[fd].len);
       assert_memory_equal(s.out[fd].data, want[fd].data, want[fd].len);
     }
-    if (t == ALL || t == HALF || t == ALTERNATING) assert_in_range(s.moves, 10, 1000);
+    if (t == ALL || t == HALF || t == ALTERNATING)
+      assert_in_range(s.moves, 1, 1000); /* by what comes at once */
     if (t == NOTHING || t == NOT_READY) assert_int_equal(s.moves, 0);
     stream_free(stream);
     close_bench(&b);
