@@ -240,10 +240,11 @@ static void step(int listener) {
     }
   p[2 * CONNECTIONS] = (struct pollfd){listener, POLLIN, 0};
   poll(p, 2 * CONNECTIONS + 1, 20);
+  bool cut = cut_all;
+  if (cut) cut_all = 0; /* never when it was not seen: it may be asked for at any moment */
   c = connections;
   for (int k = 0; k < CONNECTIONS; k++, c++)
-    if (c->used && (cut_all || !turn(c, p + (size_t)(2 * k)))) drop(c);
-  cut_all = 0;
+    if (c->used && (cut || !turn(c, p + (size_t)(2 * k)))) drop(c);
   if (p[2 * CONNECTIONS].revents & POLLIN) take(listener);
 }
 
