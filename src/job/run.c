@@ -246,14 +246,16 @@ static int64_t ended_at(struct job *j, int64_t heard) {
 
 /* The engine closes the attached stream when the command ends, within moments of saying so. Closed well
  * before that, it was closed by something in between: the log has the rest. (Or the command closed its own
- * output: then nothing is missing.) Input whose end went just before that counts as delivered only where the
- * command had ended by then: one that went on for long was perhaps cut off from its input. */
+ * output: then nothing is missing.) Closed along with the events it says nothing, and neither does its end by
+ * the engine's account when a network stands in between. Input whose end went just before that counts as
+ * delivered only where the command had ended by then: one that went on for long was perhaps cut off from its
+ * input. */
 static bool closed_early(struct job *j) {
   int64_t at = j->died ? j->died_at : clock_ms();
   const struct runtime_info *engine = j->rt->ops->info(j->rt);
   bool along = j->watch_lost; /* what cut the events may have cut the output, whenever that was */
   if (engine->resumes || j->unattended || j->rejoin || j->req->settings->tty)
-    return false; /* knows its end */
+    return false; /* the runtime knows the end, or it is joined already, or cannot be */
   if (!along && at - j->stream_ended_at <= EARLY_MS) return false;
   int64_t end = ended_at(j, at);
   bool before = end < at && end <= j->stream_ended_at; /* by the engine's own account */

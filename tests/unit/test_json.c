@@ -169,7 +169,6 @@ static void a_part_of_rows(void **state) {
   }
 }
 
-/* Cut anywhere, it is as bad as the whole. */
 /* Members of members, by their path: the rest of the objects around them is left out. */
 static void a_part_inside_of_a_part(void **state) {
   (void)state;
@@ -197,6 +196,7 @@ static void a_part_inside_of_a_part(void **state) {
   }
 }
 
+/* Cut anywhere, it is as bad as the whole. */
 static void a_part_of_what_is_no_json(void **state) {
   (void)state;
   static const char *const keys[] = {"b", NULL};

@@ -23,7 +23,7 @@ struct docker_stream *docker_stream_new(struct docker *d, bool tty, const struct
                                         void *data);
 /* Bytes as they came, and their end. s may be gone afterwards. */
 void docker_stream_take(struct docker_stream *s, const char *p, size_t n);
-/* Of attached streams: upgrade_handlers.next and .front. */
+/* Of attached streams: on_next and on_front of struct upgrade_handlers. */
 size_t docker_stream_next(struct docker_stream *s, bool *ret_front);
 size_t docker_stream_front(struct docker_stream *s, int from, const char *p, size_t n);
 void docker_stream_finish(struct docker_stream *s, const struct error *err);
