@@ -63,7 +63,8 @@ int job_reach(struct job *j, int64_t until) {
 
 void job_publish(struct job *j) {
   int at = !atomic_load(&j->ledger->record_at);
-  if (!outcome_pack(j->o, j->ledger->record[at].outcome, LEDGER_RECORD_MAX)) return;
+  j->ledger->record[at].whole = outcome_pack(j->o, j->ledger->record[at].outcome, LEDGER_RECORD_MAX) != 0;
+  if (!j->ledger->record[at].whole) return;
   snprintf(j->ledger->record[at].app, sizeof j->ledger->record[at].app, "%s",
            j->prepared.app ? j->prepared.app : "");
   atomic_store(&j->ledger->record_at, at);

@@ -46,6 +46,7 @@ struct ledger {
   _Atomic int
       record_at; /* which of the two below counts: a death in the middle of a write leaves the other */
   struct {
+    bool whole;                      /* the rest was written: it fitted */
     char app[4096];                  /* the application, of labels and locks */
     char outcome[LEDGER_RECORD_MAX]; /* outcome_pack() */
   } record[2];                       /* the outcome so far: what a successor writes into history and result */

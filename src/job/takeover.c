@@ -27,6 +27,7 @@ static void pause_ms(struct job *j, int64_t ms) {
 
 static void read_record(struct job *j) {
   int at = atomic_load(&j->ledger->record_at);
+  if (!j->ledger->record[at].whole) return; /* a command of megabytes: what outcome_init() says */
   outcome_unpack(j->ledger->record[at].outcome, j->o);
   j->prepared.app = xstrdup(j->ledger->record[at].app);
 }
