@@ -5,7 +5,6 @@
 #include <signal.h>
 
 #define ARRIVES_MS 1000 /* input that was sent then has arrived: nobody between holds it back for longer */
-#define CLOCK_NS INT64_C(1000000000) /* an HTTP date has whole seconds, of which we have the middle */
 #define BACKOFF_FIRST_MS 100
 #define BACKOFF_MAX_MS 5000
 #define REPLAY_STEP_MS 100
@@ -66,7 +65,7 @@ static void miss_output(struct job *j) {
 
 void job_ended_unread(struct job *j) {
   int64_t ended = clock_parse_rfc3339(j->ev.state.finished_at);
-  if (j->back_ns && j->ev.state_read && ended && ended < j->back_ns + CLOCK_NS) miss_output(j);
+  if (j->back_ns && j->ev.state_read && ended && ended < j->back_ns + RUNTIME_CLOCK_NS) miss_output(j);
 }
 
 /* died: the end was told before contact was lost. 1: try again; 0: in contact; -1: over. */

@@ -18,7 +18,6 @@
 #define LEAVE_ALONE_MS 600000  /* contract section 5: jobs of other machines, by the engine's clock */
 #define HALF_CREATED_MS 660000 /* the default --start-timeout and a minute */
 #define OVERDUE_GRACE_MS 10000 /* the default --stop-grace */
-#define CLOCKS_DIFFER_MS 1000  /* an HTTP date has whole seconds, of which we have the middle */
 #define HELPER_STALE_MS 600000 /* of a once-record's reader or writer: two requests take less */
 #define SPOOL_MAX (64 << 20)
 #define SPOOL_KEEP_MS 86400000
@@ -53,7 +52,7 @@ static bool overdue(struct runtime *rt, const struct job_info *i, bool now) {
   int64_t limit = limit_ms(i), ran = age_ms(rt, i->state.started_at);
   bool running = i->state.status == STATE_RUNNING || i->state.status == STATE_PAUSED;
   return running && limit &&
-         ran > limit + CLOCKS_DIFFER_MS + (of_this_machine(i) || now ? 0 : LEAVE_ALONE_MS);
+         ran > limit + RUNTIME_CLOCK_NS / 1000000 + (of_this_machine(i) || now ? 0 : LEAVE_ALONE_MS);
 }
 
 static bool may_settle(struct runtime *rt, const struct job_info *i, bool now) {

@@ -199,13 +199,17 @@ typedef bool job_skip(const char *job_id);
 void job_info_done(struct job_info *i);
 void job_list_done(struct job_list *l);
 
+/* An HTTP date has whole seconds, of which we take the middle; and the answer was under way. */
+#define RUNTIME_CLOCK_NS INT64_C(1000000000)
+
 struct runtime_ops {
   const char *kind;
   void (*free)(struct runtime *rt);
   /* Negotiates the version. ERR_ENGINE: not an engine, API too old. */
   int (*connect)(struct runtime *rt, struct error *err);
   const struct runtime_info *(*info)(struct runtime *rt);
-  int64_t (*clock_ns)(struct runtime *rt); /* the engine's clock by its last answer's Date; 0: unknown */
+  /* The engine's clock by its last answer's Date, right to RUNTIME_CLOCK_NS; 0: unknown. */
+  int64_t (*clock_ns)(struct runtime *rt);
   /* Looks only; changes nothing, pulls nothing. */
   int (*prepare)(struct runtime *rt, const struct settings *s, struct prepared *ret, struct error *err);
   int (*pull)(struct runtime *rt, const struct settings *s, const char *image, const struct pull_progress *pp,

@@ -15,9 +15,6 @@
 #define CLAIM "run-once.once."
 /* Dangling: no container, running or not, refers to it. */
 #define OF_JOBS "{\"label\":[\"run-once.id\"],\"dangling\":[\"true\"]}"
-#define CLOCKS_DIFFER_NS                                                                                     \
-  INT64_C(1000000000) /* an HTTP date has whole seconds, of which we take the middle                         \
-                       */
 
 /* A volume that somebody named is never taken for one of ours, whatever its labels say. */
 static bool read_volume(const json_t *v, struct leftover *ret) {
@@ -104,7 +101,7 @@ enum recall docker_recall(struct runtime *rt, const char *job_id, int64_t since_
   struct reading got = {.job_id = job_id};
   bool read = read_memory((struct docker *)rt, &got);
   if (got.started) return RECALL_STARTED;
-  bool reaches = read && got.oldest_ns && got.oldest_ns + CLOCKS_DIFFER_NS < since_ns;
+  bool reaches = read && got.oldest_ns && got.oldest_ns + RUNTIME_CLOCK_NS < since_ns;
   if (!reaches) return RECALL_NOT_TOLD;
   return got.made ? RECALL_MADE : RECALL_NEVER;
 }
