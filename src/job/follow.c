@@ -49,20 +49,29 @@ static int info_of(struct runtime *rt, const char *job_id, struct job_info *ret,
   return rc;
 }
 
-static int pass_output(struct runtime *rt, struct loop *loop, const struct job_info *i,
-                       const struct follow_options *opt, struct outcome *ret, struct error *err) {
+static void pass_begin(struct follower *f, struct loop *loop) {
   static const struct output_handlers none = {NULL, NULL};
   static const struct output_options plain = {false, NULL};
-  struct follower f = {output_new(loop, &plain, &none, NULL), false, false};
+  *f = (struct follower){output_new(loop, &plain, &none, NULL), false, false};
+  output_spill(f->out, true);
+}
+
+static void pass_end(struct follower *f, struct loop *loop, struct outcome *ret) {
+  while (!output_drained(f->out)) loop_step(loop, 1000);
+  ret->stdout_bytes = output_bytes(f->out, 1);
+  ret->stderr_bytes = output_bytes(f->out, 2);
+  output_free(f->out);
+}
+
+static int pass_output(struct runtime *rt, struct loop *loop, const struct job_info *i,
+                       const struct follow_options *opt, struct outcome *ret, struct error *err) {
+  struct follower f;
   struct stream *s = NULL;
-  output_spill(f.out, true);
+  pass_begin(&f, loop);
   int rc = rt->ops->logs(rt, i->container, i->tty, true, opt->since_ns, &calls, &f, &s, err);
   while (!rc && !f.ended && loop_interrupted(loop, err) == ERR_NONE) loop_step(loop, 1000);
   stream_free(s);
-  while (!output_drained(f.out)) loop_step(loop, 1000);
-  ret->stdout_bytes = output_bytes(f.out, 1);
-  ret->stderr_bytes = output_bytes(f.out, 2);
-  output_free(f.out);
+  pass_end(&f, loop, ret);
   if (!rc && !f.ended) rc = -1;
   return rc;
 }
@@ -89,20 +98,15 @@ static bool recorded(struct loop *loop, struct history *h, const char *job_id, i
   }
 }
 
-/* Its container is gone: what was kept of its output, if any was. Received by its caller it was not: the gap
- * says so. */
+/* Its container is gone: what was kept of its output. Nothing was of what its caller received, and that is
+ * said by the gap. */
 static void pass_kept(struct loop *loop, struct history *h, const char *job_id, struct outcome *ret) {
-  static const struct output_handlers none = {NULL, NULL};
-  static const struct output_options plain = {false, NULL};
-  struct follower f = {output_new(loop, &plain, &none, NULL), false, false};
-  struct error err = ERROR_INIT;
-  output_spill(f.out, true);
-  int rc = spool_read(h, job_id, &calls, &f, &err);
-  while (!output_drained(f.out)) loop_step(loop, 1000);
-  if (rc && ret->gap < 0 && (ret->stdout_bytes > 0 || ret->stderr_bytes > 0)) ret->gap = 0;
-  ret->stdout_bytes = output_bytes(f.out, 1);
-  ret->stderr_bytes = output_bytes(f.out, 2);
-  output_free(f.out);
+  bool wrote = ret->stdout_bytes > 0 || ret->stderr_bytes > 0; /* by the record */
+  struct error none = ERROR_INIT;
+  struct follower f;
+  pass_begin(&f, loop);
+  if (spool_read(h, job_id, &calls, &f, &none) && ret->gap < 0 && wrote) ret->gap = 0;
+  pass_end(&f, loop, ret);
 }
 
 /* -1: err stays what it was. */
