@@ -50,7 +50,7 @@ static bool pick(const char *p, const char *end, const char *const *keys, struct
 static size_t inner(const char *key, size_t n, const char *const *keys, const char **ret) {
   size_t k = 0;
   for (; *keys && k < INNER_MAX; keys++)
-    if (!strncmp(*keys, key, n) && (*keys)[n] == '.') ret[k++] = *keys + n + 1;
+    if (strlen(*keys) > n && !memcmp(*keys, key, n) && (*keys)[n] == '.') ret[k++] = *keys + n + 1;
   ret[k] = NULL;
   return k;
 }

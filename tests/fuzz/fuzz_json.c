@@ -1,4 +1,5 @@
-/* Any bytes: no crash, and what is read comes out the same again in its canonical form. */
+/* Any bytes: no crash, and what is read comes out the same again in its canonical form; what can be read
+ * whole can be read in part. */
 #include "data/json.h"
 #include <stdint.h>
 #include <stdlib.h>
@@ -6,11 +7,15 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+static const char *const keys[] = {"Id", "Labels.run-once.id", "Actor.Attributes.signal", "Actor.ID", NULL};
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-  struct error err = ERROR_INIT;
+  struct error err = ERROR_INIT, none = ERROR_INIT;
+  CLEANUP_JSON json_t *part = json_parse_part((const char *)data, size, keys, &none);
   CLEANUP_JSON json_t *o = json_parse((const char *)data, size, &err);
   if (!o != (err.kind == ERR_ENGINE)) abort();
   if (!o) return 0;
+  if (!part) abort();
   json_at(o, "State.ExitCode");
   json_int_or(o, "a.b", 0);
   json_str(o, "Id");
