@@ -13,6 +13,10 @@ json_t *json_parse(const char *text, size_t len, struct error *err);
  * "Actor.Attributes.signal" is a member of members): the others are skipped with no more than their brackets
  * and quotes looked at, and are not in the answer. For large answers. */
 json_t *json_parse_part(const char *text, size_t len, const char *const *keys, struct error *err);
+/* The other way about: everything but the arrays that are members of these names, wherever they stand (a
+ * string, number or object of such a name stays: it is somebody's label). What is inside of such an array is
+ * not looked at. For objects of a cluster, of which `managedFields` is half. */
+json_t *json_parse_without(const char *text, size_t len, const char *const *names, struct error *err);
 /* Dotted path through objects ("HostConfig.NetworkMode"); borrowed, NULL if absent, null or of another type.
  */
 json_t *json_at(const json_t *o, const char *path);

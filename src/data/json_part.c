@@ -5,8 +5,12 @@
 #include "data/json.h"
 #include <string.h>
 
+static bool is_space(char c) {
+  return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
+
 static const char *skip_space(const char *p, const char *end) {
-  while (p < end && (*p == ' ' || *p == '\t' || *p == '\n' || *p == '\r')) p++;
+  while (p < end && is_space(*p)) p++;
   return p;
 }
 
@@ -115,4 +119,47 @@ json_t *json_parse_part(const char *text, size_t len, const char *const *keys, s
   json_t *o = picked ? json_parse(part.data, part.len, err) : json_parse(text, len, err);
   buf_done(&part);
   return o;
+}
+
+/* Is this string the key of an array that is in `names`? Then where the array begins. */
+static const char *named_array(const char *string, const char *behind, const char *end,
+                               const char *const *names) {
+  const char *colon = skip_space(behind, end);
+  if (colon >= end || *colon != ':' || !wanted(string + 1, (size_t)(behind - string) - 2, names)) return NULL;
+  const char *value = skip_space(colon + 1, end);
+  return value < end && *value == '[' ? value : NULL;
+}
+
+/* The comma that stood before or behind a member goes with it. Returns where to go on. */
+static const char *close_gap(const char *behind, const char *end, struct buf *out) {
+  const char *next = skip_space(behind, end);
+  if (next < end && *next == ',') return next + 1;
+  while (out->len && is_space(out->data[out->len - 1])) out->len--;
+  if (out->len && out->data[out->len - 1] == ',') out->len--;
+  return behind;
+}
+
+/* Only strings are looked at: a key is one with a colon behind it. */
+static bool leave_out(const char *p, const char *end, const char *const *names, struct buf *out) {
+  const char *from = p, *quote, *behind;
+  while (p < end && (quote = memchr(p, '"', (size_t)(end - p)))) {
+    if (!(behind = skip_string(quote, end))) return false;
+    p = behind;
+    const char *array = named_array(quote, behind, end, names);
+    if (!array) continue;
+    if (!(behind = skip_value(array, end)) || buf_append(out, from, (size_t)(quote - from)) < 0) return false;
+    p = from = close_gap(behind, end, out);
+  }
+  return buf_append(out, from, (size_t)(end - from)) == 0;
+}
+
+json_t *json_parse_without(const char *text, size_t len, const char *const *names, struct error *err) {
+  struct buf rest;
+  struct error ignored = ERROR_INIT;
+  buf_init(&rest, LIMIT_JSON);
+  json_t *o = NULL;
+  if (len <= LIMIT_JSON && leave_out(text, text + len, names, &rest))
+    o = json_parse(rest.data ? rest.data : "", rest.len, &ignored);
+  buf_done(&rest);
+  return o ? o : json_parse(text, len, err); /* the complaint is of the text as it came */
 }

@@ -216,6 +216,58 @@ static void a_part_of_what_is_no_json(void **state) {
   }
 }
 
+static json_t *without(const char *text, struct error *err) {
+  static const char *const names[] = {"managedFields", "env", NULL};
+  char *exact = malloc(strlen(text) + 1);
+  memcpy(exact, text, strlen(text) + 1);
+  json_t *o = json_parse_without(exact, strlen(text), names, err);
+  free(exact);
+  return o;
+}
+
+static void arrays_are_left_out(void **state) {
+  (void)state;
+  static const struct {
+    const char *text, *rest;
+  } rows[] = {
+      {"{\"a\":1,\"managedFields\":[{\"f:}]\\\"\":[]}],\"b\":2}", "{\"a\":1,\"b\":2}"},
+      {"{\"managedFields\" : [ ] , \"b\":2}", "{\"b\":2}"},
+      {"{\"a\":1 ,\n \"managedFields\":[1]\n}", "{\"a\":1}"},
+      {"{\"managedFields\":[[]]}", "{}"},
+      {"{\"env\":[1],\"managedFields\":[2]}", "{}"},
+      {"{\"a\":1,\"env\":[1],\"managedFields\":[2]}", "{\"a\":1}"},
+      {"{\"items\":[{\"metadata\":{\"managedFields\":[1],\"uid\":\"u\"}},{\"env\":[1]}]}",
+       "{\"items\":[{\"metadata\":{\"uid\":\"u\"}},{}]}"},
+      /* somebody's own words stay */
+      {"{\"labels\":{\"managedFields\":\"[1]\",\"env\":\"x\"}}",
+       "{\"labels\":{\"env\":\"x\",\"managedFields\":\"[1]\"}}"},
+      {"{\"env\":{\"managedFields\":null},\"x\":[\"env\",[1]]}",
+       "{\"env\":{\"managedFields\":null},\"x\":[\"env\",[1]]}"},
+      {"{\"note\":\"{\\\"managedFields\\\":[1]}\",\"a\\\"env\":[1]}",
+       "{\"a\\\"env\":[1],\"note\":\"{\\\"managedFields\\\":[1]}\"}"},
+      {"[\"env\",[1]]", "[\"env\",[1]]"},
+      {"\"env\"", "\"env\""},
+      {" {} ", "{}"},
+  };
+  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+    struct error err = ERROR_INIT;
+    CLEANUP_JSON json_t *o = without(rows[i].text, &err);
+    char *text = json_canonical(o);
+    assert_string_equal(text, rows[i].rest);
+    free(text);
+  }
+  static const char *const bad[] = {"",   "{",    "{\"env\":[", "{\"env\":[1]",   "{\"env\":[1]]}",
+                                    "\"", "\"\\", "{\"env\"",   "{\"env\":[1]}x", "{,\"env\":[1]}x"};
+  for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+    struct error err = ERROR_INIT;
+    assert_null(without(bad[i], &err));
+    assert_int_equal(err.kind, ERR_ENGINE);
+  }
+  struct error err = ERROR_INIT;
+  assert_null(without("{\"a\":1,\"env\":[1],,}", &err));
+  assert_string_equal(err.text, "not JSON: syntax at byte 18 of 19"); /* of the text as it came */
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(reads_by_path),
@@ -229,6 +281,7 @@ int main(void) {
       cmocka_unit_test(a_part_is_what_was_asked_for),
       cmocka_unit_test(a_part_inside_of_a_part),
       cmocka_unit_test(a_part_of_rows),
+      cmocka_unit_test(arrays_are_left_out),
       cmocka_unit_test(a_part_of_what_is_no_json),
   };
   return RUN_TESTS(tests);

@@ -47,7 +47,8 @@ static void on_trouble(void *data, const struct error *err) {
   if (err) w->trouble = *err;
   note(w, err ? '!' : '.', "");
 }
-static const struct kube_watch_handlers handlers = {on_object, on_gone, on_trouble};
+static const struct kube_watch_handlers handlers = {
+    .on_object = on_object, .on_gone = on_gone, .on_trouble = on_trouble};
 
 static struct reply text(const char *body) {
   return (struct reply){.text = body, .then = REPLY_CLOSE};

@@ -13,6 +13,8 @@
 #define RETRY_AFTER_MAX_S 60
 #define RETRY_AFTER_DEFAULT_MS 1000 /* 429 without a word of how long */
 
+const char *const kube_unread[] = {"managedFields", NULL};
+
 int kube_sleep(struct kube *k, int64_t ms, struct error *err) {
   int64_t until = clock_ms() + ms, left;
   while ((left = until - clock_ms()) > 0) {
@@ -115,7 +117,7 @@ int kube_json(struct kube *k, const struct kube_request *req, const char *what, 
   if (kube_call(k, req, &r, err) < 0) return error_prefix(err, "%s", what);
   if (r.status / 100 != 2)
     rc = kube_fault(&r, what, err);
-  else if (ret && !(j = json_parse(r.body.data ? r.body.data : "", r.body.len, err)))
+  else if (ret && !(j = json_parse_without(r.body.data ? r.body.data : "", r.body.len, kube_unread, err)))
     rc = error_prefix(err, "%s: the API server's answer", what);
   http_response_done(&r);
   if (rc == 0 && ret) *ret = j;

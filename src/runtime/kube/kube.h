@@ -90,6 +90,9 @@ struct kube_request {
   int64_t timeout_ms; /* 0: 30 s */
 };
 int kube_call(struct kube *k, const struct kube_request *req, struct http_response *ret, struct error *err);
+/* What is left out of every answer (json_parse_without): `managedFields`, who set which field, is half of an
+ * object. */
+extern const char *const kube_unread[];
 /* The same, and any status that is no success is kube_fault(r, what). *ret (new reference) may be NULL: not
  * wanted. */
 int kube_json(struct kube *k, const struct kube_request *req, const char *what, json_t **ret,
@@ -119,6 +122,7 @@ struct kube_watch_handlers {
   void (*on_object)(void *data, json_t *object, bool added); /* borrowed; also for each of the list */
   void (*on_gone)(void *data, json_t *last);                 /* its last state (DELETED carries one) */
   void (*on_trouble)(void *data, const struct error *err);   /* NULL: in contact again */
+  const char *const *unread; /* arrays that nobody looks at (json_parse_without); NULL: kube_unread */
 };
 struct kube_watch;
 /* Blocks until the list was read. path without query; selector "run-once/id=..." unescaped, or NULL; field:

@@ -201,7 +201,10 @@ struct kube_pods *kube_pods_known(struct kube *k, const char *job_id) {
 }
 
 static int begin(struct kube_pods *p, struct error *err) {
-  static const struct kube_watch_handlers h = {on_object, on_gone, on_trouble};
+  /* What was asked for is not what is of interest: a pod is looked at for what became of it. */
+  static const char *const unread[] = {"managedFields", "env",         "envFrom", "command", "args",
+                                       "volumeMounts",  "tolerations", "volumes", NULL};
+  static const struct kube_watch_handlers h = {on_object, on_gone, on_trouble, unread};
   CLEANUP_FREE char *path = kube_path(p->k, "", "pods", NULL, NULL);
   CLEANUP_FREE char *selector = selector_of(p->job_id);
   kube_watch_free(TAKE(p->watch));

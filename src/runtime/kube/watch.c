@@ -57,6 +57,10 @@ static void destroy(struct kube_watch *w) {
   free(w);
 }
 
+static const char *const *unread(const struct kube_watch *w) {
+  return w->h.unread ? w->h.unread : kube_unread;
+}
+
 static void enter(struct kube_watch *w) {
   w->busy++;
 }
@@ -210,7 +214,7 @@ static void on_error_event(struct kube_watch *w, const json_t *status) {
 
 static void on_event(struct kube_watch *w, const char *p, size_t n) {
   struct error ignored = ERROR_INIT;
-  CLEANUP_JSON json_t *event = json_parse(p, n, &ignored);
+  CLEANUP_JSON json_t *event = json_parse_without(p, n, unread(w), &ignored);
   const char *type = event ? json_str(event, "type") : NULL;
   json_t *o = event ? json_object_get(event, "object") : NULL;
   if (!type || !json_is_object(o)) { /* begun again from the last version: nothing is lost */
@@ -296,7 +300,8 @@ static void watch_ended(struct kube_watch *w, const struct error *err) {
 
 static void list_ended(struct kube_watch *w, const struct http_response *r) {
   struct error err = ERROR_INIT;
-  CLEANUP_JSON json_t *list = json_parse(r->body.len ? r->body.data : "", r->body.len, &err);
+  CLEANUP_JSON json_t *list =
+      json_parse_without(r->body.len ? r->body.data : "", r->body.len, unread(w), &err);
   if (!list) {
     error_prefix(&err, "watching failed: the API server's answer");
     trouble(w, &err);
