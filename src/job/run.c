@@ -288,6 +288,8 @@ static bool ended(struct job *j) {
   if (j->stream_ended ? !(waited || j->died || silent) : !waited || j->end_seen) return false;
   enum look found = look(j);
   j->end_seen = found == LOOK_ENDED;
+  /* Cut, or to be read once more (rejoin.c): known only since the state was asked for. */
+  if (j->end_seen && j->stream_ended && j->stream_cut) return regained(j) == LOOK_OVER;
   if (j->end_seen && j->stream_ended && closed_early(j)) return false;
   return found == LOOK_OVER || (found == LOOK_ENDED && j->stream_ended);
 }
