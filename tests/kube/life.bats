@@ -8,7 +8,8 @@ settled() { recorded "$1" && [[ -z $(k get jobs,pods -l "run-once/id=$1" -o name
   in_seconds 30 job --timeout 3 --stop-grace 2 -- probe line begun trap TERM 0 forever
   status_is 124
   is "$(result verdict) $(result cause)" 'killed deadline_run'
-  out_has begun
+  out_is $'begun\ngot TERM\n'
+  is "$(result output.gap)" null # though the log goes with its pod
   nothing_left 20
 }
 

@@ -18,7 +18,7 @@ struct reply {
   size_t n; /* of the text; 0: a string */
 };
 struct shared {
-  volatile int connections, requests, n[8]; /* n, seen: the test's own */
+  volatile int connections, requests, n[9]; /* n, seen: the test's own */
   volatile char seen[2048];
   char log[256][1024]; /* heads of the requests, as they came */
 };

@@ -10,13 +10,16 @@
 #include "runtime/kube/stream.h"
 #include "runtime/kube/websocket.h"
 
-enum { ENDED, CUT, ROTATE, INPUT, INPUT_END, LOGS, RESIZES, OPENED }; /* shared.n */
+enum { ENDED, CLOSED, CUT, ROTATE, INPUT, INPUT_END, LOGS, RESIZES, OPENED }; /* shared.n */
 
 static struct {
   const char *const *out, *const *err; /* lines with their times; err NULL: none */
   const char *early;                   /* TTY: what the connection brings at once */
   int v;                               /* 4 or 5; 0: not a WebSocket; 403: refused; -1: dies */
   int minor;
+  const char *removed; /* words behind the first follow */
+  bool no_log;         /* the node has lost it, after the first reading */
+  bool deleted;        /* the pod is, and its log goes with the command's end */
 } scene;
 
 static void chunk(struct peer *p, const char *text, size_t n) {
@@ -45,15 +48,30 @@ static void render(const char *const *lines, size_t first, const char *request, 
     to->len = limit;
 }
 
+/* What a kubelet writes in the place of a log whose container it has removed. */
+#define REMOVED "rpc error: code = Unknown desc = Error: No such container: c0ffee" /* while it follows */
+#define NO_LOG "unable to retrieve container logs for docker://c0ffee"
+
+/* CLOSED: follows end in order though nobody has told an end; negative: what comes then is refused, too. */
 static bool log_request(struct peer *p, const char *request, struct shared *s) {
   static const char head[] = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+  static const char no[] = "HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\n\r\n";
+  static const char gone[] = "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n";
   bool follow = strstr(request, "follow=true");
   struct buf text;
   buf_init(&text, 4u << 20);
-  __sync_fetch_and_add(&s->n[LOGS], 1);
+  bool first = __sync_fetch_and_add(&s->n[LOGS], 1) == 0;
+  if (s->n[CLOSED] < 0 && !first) {
+    if (s->n[ENDED])
+      peer_write(p, gone, sizeof gone - 1);
+    else
+      peer_write(p, no, sizeof no - 1);
+    return true;
+  }
   render(strstr(request, "stream=Stderr") ? scene.err : scene.out, (size_t)s->n[ROTATE], request, &text);
   if (scene.err && !strstr(request, "stream=")) render(scene.err, 0, request, &text);
   peer_write(p, head, sizeof head - 1);
+  if ((scene.deleted && s->n[ENDED]) || (scene.no_log && !first)) buf_clear(&text), buf_puts(&text, NO_LOG);
   int cut = follow ? s->n[CUT] : 0;
   if (cut && (size_t)cut <= text.len) {
     s->n[CUT] = 0;
@@ -62,7 +80,8 @@ static bool log_request(struct peer *p, const char *request, struct shared *s) {
     return true;
   }
   chunk(p, text.data, text.len);
-  while (follow && !s->n[ENDED]) nap_ms(5);
+  while (follow && !s->n[ENDED] && !s->n[CLOSED]) nap_ms(5);
+  if (follow && scene.removed && first) chunk(p, scene.removed, strlen(scene.removed));
   peer_write(p, "0\r\n\r\n", 5);
   buf_done(&text);
   return true;
@@ -170,13 +189,16 @@ static const char *pod(bool ended, int version) {
   static char text[2048];
   snprintf(
       text, sizeof text,
-      "{\"metadata\":{\"name\":\"pod-1\",\"uid\":\"u-1\",\"resourceVersion\":\"%d\",\"creationTimestamp\":"
+      "{\"metadata\":{\"name\":\"pod-1\",\"uid\":\"u-1\",\"resourceVersion\":\"%d\",%s\"creationTimestamp\":"
       "\"2026-11-29T15:04:00Z\",\"labels\":{\"run-once/id\":\"job1\"},\"annotations\":{\"run-once/"
       "container\":"
       "\"web\"}},\"spec\":{\"containers\":[{\"name\":\"web\"}]},\"status\":{\"phase\":\"Running\","
       "\"containerStatuses\":[{\"name\":\"web\",\"state\":{\"%s\":{%s\"startedAt\":\"2026-11-29T15:04:01Z\"%"
       "s}}}]}}",
-      version, ended ? "terminated" : "running", ended ? "\"exitCode\":0," : "",
+      version,
+      scene.deleted ? "\"deletionTimestamp\":\"2026-11-29T15:04:08Z\",\"deletionGracePeriodSeconds\":30,"
+                    : "",
+      ended ? "terminated" : "running", ended ? "\"exitCode\":0," : "",
       ended ? ",\"finishedAt\":\"2026-11-29T15:04:09Z\"" : "");
   return text;
 }

@@ -193,6 +193,20 @@ static void the_anchor_moves_on(void **state) {
   }
 }
 
+/* Docker gives the pieces of a line the time of the first: in the middle of such a line there is no anchor. */
+static void pieces_of_one_time(void **state) {
+  enum { PIECES = CURSOR_ANCHOR / CURSOR_PIECE + 4 };
+  static char piece[CURSOR_PIECE];
+  struct record r[1 + PIECES + 2] = {{"2026-11-29T15:04:05Z", "begun\n", 0}};
+  struct log l = {r, 1 + PIECES + 2, true};
+  (void)state;
+  memset(piece, 'x', sizeof piece);
+  for (size_t i = 1; i <= PIECES; i++) r[i] = (struct record){"2026-11-29T15:04:06.25Z", piece, sizeof piece};
+  r[PIECES + 1] = (struct record){"2026-11-29T15:04:06.25Z", "y\n", 0};
+  r[PIECES + 2] = (struct record){"2026-11-29T15:04:07Z", "done\n", 0};
+  every_cut_twice(&l, CURSOR_PIECE / 2 + 1);
+}
+
 static void a_rotated_log_is_told(void **state) {
   (void)state;
   struct log l = {short_lines, ARRAY_LEN(short_lines), false};
@@ -378,6 +392,7 @@ int main(void) {
       cmocka_unit_test(long_lines_in_pieces),
       cmocka_unit_test(times_in_a_line_are_its_own),
       cmocka_unit_test(the_anchor_moves_on),
+      cmocka_unit_test(pieces_of_one_time),
       cmocka_unit_test(a_rotated_log_is_told),
       cmocka_unit_test(behind_the_last_line),
       cmocka_unit_test(another_log_is_told),

@@ -153,6 +153,76 @@ static void attached_again_it_goes_on(void **state) {
   close_world(&w);
 }
 
+/* Deleted with its pod, the log has often gone before the end is told. `closed`: as the server has it. */
+static const char *gone_with_its_pod(int closed, int cut, int *ret_readings) {
+  struct world w;
+  scene.out = lines;
+  scene.deleted = true;
+  open_world(&w);
+  w.s.shared->n[CUT] = cut;
+  attach(&w, false, false);
+  if (!cut) UNTIL(&w, w.got[1].len == strlen(WHOLE));
+  w.s.shared->n[CLOSED] = closed;
+  if (closed || cut) UNTIL(&w, w.s.shared->n[LOGS] >= 2);
+  for (int i = 0; i < 10; i++) loop_step(w.loop, 20);
+  assert_int_equal(w.ends, 0); /* nobody has told an end */
+  w.s.shared->n[ENDED] = 1;
+  UNTIL(&w, w.ends);
+  assert_false(w.bad);
+  const char *why = stream_gap(w.stream);
+  *ret_readings = w.s.shared->n[LOGS];
+  close_world(&w);
+  scene.deleted = false;
+  return why;
+}
+
+static void a_log_that_goes_with_its_pod(void **state) {
+  int readings;
+  (void)state;
+  /* Followed to the end that was told, then gone. */
+  assert_null(gone_with_its_pod(0, 0, &readings));
+  assert_in_range(readings, 2, 3); /* the log's end or the command's may come first */
+  /* Two in a row ended in order before it was told. */
+  assert_null(gone_with_its_pod(1, 0, &readings));
+  assert_int_equal(readings, 3);
+  /* The container had been removed while it was followed. */
+  scene.removed = "\n" REMOVED;
+  const char *removed = gone_with_its_pod(0, 0, &readings);
+  scene.removed = "\nrpc error: code = DeadlineExceeded desc = context deadline exceeded";
+  const char *complaint = gone_with_its_pod(0, 0, &readings);
+  scene.removed = NULL;
+  assert_null(removed);
+  assert_non_null(complaint);
+  /* One did, and then the node was not there. */
+  assert_non_null(gone_with_its_pod(-1, 0, &readings));
+}
+
+static void a_log_that_breaks_off_and_goes_with_its_pod(void **state) {
+  int readings;
+  (void)state;
+  assert_non_null(gone_with_its_pod(-1, 40, &readings));
+}
+
+/* A node that answers with words each time: it is given up. */
+static void a_log_that_cannot_be_read_is_told(void **state) {
+  struct world w;
+  (void)state;
+  scene.out = lines;
+  scene.no_log = true;
+  open_world(&w);
+  w.s.shared->n[CUT] = 40;
+  attach(&w, false, false);
+  UNTIL(&w, w.s.shared->n[LOGS] >= 2);
+  w.s.shared->n[ENDED] = 1;
+  int64_t from = clock_ms();
+  UNTIL(&w, w.ends);
+  assert_in_range(clock_ms() - from, 0, 14000);
+  assert_false(w.bad);
+  assert_non_null(stream_gap(w.stream));
+  close_world(&w);
+  scene.no_log = false;
+}
+
 static void rotated_meanwhile_is_told(void **state) {
   struct world w;
   (void)state;
@@ -349,6 +419,9 @@ int main(void) {
       cmocka_unit_test(ended_before_anybody_looked),
       cmocka_unit_test(cut_at_any_byte),
       cmocka_unit_test(attached_again_it_goes_on),
+      cmocka_unit_test(a_log_that_goes_with_its_pod),
+      cmocka_unit_test(a_log_that_breaks_off_and_goes_with_its_pod),
+      cmocka_unit_test(a_log_that_cannot_be_read_is_told),
       cmocka_unit_test(rotated_meanwhile_is_told),
       cmocka_unit_test(both_streams_where_the_log_tells_them_apart),
       cmocka_unit_test(logs_since_and_once),

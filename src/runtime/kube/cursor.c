@@ -95,7 +95,8 @@ static int64_t delivered(const struct cursor *c, int64_t ns) {
 /* A new line, which is to be delivered. */
 static void live_line(struct cursor *c, const char *time, int64_t ns) {
   bool later = ns / SECOND != c->anchor_ns / SECOND && c->n >= CURSOR_ANCHOR;
-  if (!c->first[0] || c->by_time || later) take_anchor(c, time, ns);
+  /* It is found by its time. The pieces of a line have one time on Docker, and so may lines. */
+  if (!c->first[0] || ((c->by_time || later) && !delivered(c, ns))) take_anchor(c, time, ns);
   if (!c->first[0]) {
     snprintf(c->first, sizeof c->first, "%s", time);
     c->first_ns = ns;
@@ -311,16 +312,16 @@ static int end_of_log(struct cursor *c) {
 }
 
 int cursor_end(struct cursor *c, bool whole, cursor_fn *fn, void *data, struct error *err) {
-  if (!whole) return 0;
   if (c->at == CURSOR_AT_PIECE && c->n_text) {
+    if (!whole) return 0;
     int r = no_piece(c, fn, data);
     if (r) return r;
   }
-  if (c->at != CURSOR_AT_BYTES && c->n_text) {
+  if (c->n_text && (c->at == CURSOR_AT_WORDS || (whole && c->at != CURSOR_AT_BYTES))) {
     c->text[c->n_text] = '\0';
     return error_set(err, ERR_ENGINE, "the log broke off: %s", c->text);
   }
-  return end_of_log(c);
+  return whole ? end_of_log(c) : 0;
 }
 
 bool cursor_at_end(const struct cursor *c, const char *text, size_t n) {

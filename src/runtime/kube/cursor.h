@@ -61,7 +61,7 @@ typedef int cursor_fn(void *data, const char *p, size_t n); /* not 0: the owner 
  * -1: ERR_ENGINE, words of the server stand where a line should. */
 int cursor_feed(struct cursor *c, const char *p, size_t n, cursor_fn *fn, void *data, struct error *err);
 /* The reading is at its end. whole: it came to the end of the log, not only the connection's. As
- * cursor_feed(). */
+ * cursor_feed(); of what is whole -1, too, when it ends within a time. */
 int cursor_end(struct cursor *c, bool whole, cursor_fn *fn, void *data, struct error *err);
 /* Are these the last lines of the log, and do they end with what was delivered last? They are those of
  * tailLines = last_count + 1. false: perhaps not; another reading tells. */

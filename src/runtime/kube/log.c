@@ -13,7 +13,9 @@
 #define LINGER_MS 10000          /* a log that is followed has nothing more so long after the end: it hangs */
 #define CONTACT_MS 5000          /* without an answer of the API server: contact counts as lost */
 #define UNREADABLE_MS 10000      /* of an ended container: the log cannot be had */
+#define REMOVED_MS 1000          /* the same of a pod that is being deleted: it does not come back */
 #define CLOCK_DOUBT_NS 500000000 /* a Date has whole seconds */
+#define AT_ONCE_MS 1000 /* the log of a command that runs is followed for longer than this, or breaks off */
 #define LAST_LINES_MAX 100
 #define HEAD_BYTES 64 /* the first line's time */
 
@@ -36,6 +38,10 @@ struct kube_log {
   int64_t pause_ms;
   int64_t bad_since; /* clock_ms() of the first failure in a row; 0: none */
   int64_t total;     /* of the cursor when the reading began */
+  int64_t sent_at;   /* clock_ms() of it */
+  bool closing;      /* its pod is being deleted */
+  bool orderly;      /* the reading before was a follow that ended in order */
+  int64_t settled;   /* total of the cursor when it was known that all was followed; -1: never */
   bool over, refused_before;
   const char *gap; /* literal */
   int busy;
@@ -88,6 +94,20 @@ static void again_later(struct kube_log *l) {
   next(l, l->pause_ms);
 }
 
+/* A node ends a follow in order when it was read to the end of a command that has ended. So it looks, too,
+ * when something between here and the node goes away. Then the next reading, made at once, is not answered by
+ * the node: with nothing more and another end in order, or that this log has gone with its container. */
+static void note_followed(struct kube_log *l, bool confirmed) {
+  if (l->orderly && confirmed && l->cursor->total == l->total) l->settled = l->cursor->total;
+}
+
+/* A kubelet that follows asks for the container after each reading to the end (kuberuntime/logs: waitLogs).
+ * Often it has removed it by then: that is an end in order, too, though it writes its runtime's complaint. */
+static bool ended_by_removal(const struct kube_log *l, const struct error *err) {
+  return l->reading == LOG_FOLLOW && l->status == 200 &&
+         (strstr(err->text, "No such container") || strstr(err->text, "code = NotFound"));
+}
+
 /* The log of a container that has ended may have gone with it, or with its node. */
 static void failed(struct kube_log *l, const struct error *err, bool answered) {
   int64_t now = clock_ms();
@@ -95,9 +115,17 @@ static void failed(struct kube_log *l, const struct error *err, bool answered) {
   trace(TRACE_RUNTIME, "log %d: %s", l->fd, err->text);
   bool refused = err->http_status == 401 || err->http_status == 403;
   bool gone = err->http_status == 404 && l->ended;
+  bool not_there =
+      answered && (l->status == 200 || l->status == 404); /* 200: words in the place of the log */
+  note_followed(l, not_there);
+  l->orderly = ended_by_removal(l, err);
+  if (!not_there) l->settled = -1;
   if (l->once || refused || (!answered && now - l->bad_since >= CONTACT_MS)) {
     over(l, err);
-  } else if (answered && l->ended && (gone || now - l->bad_since >= UNREADABLE_MS)) {
+  } else if (l->ended && l->settled == l->cursor->total) {
+    over(l, NULL);
+  } else if (answered && l->ended &&
+             (gone || now - l->bad_since >= (l->closing ? REMOVED_MS : UNREADABLE_MS))) {
     l->gap = gone ? "its pod was deleted before its log was read to the end"
                   : "its log could not be read to the end";
     over(l, NULL);
@@ -140,6 +168,17 @@ static void check_end(struct kube_log *l) {
     next(l, 0);
 }
 
+/* The container seems to have ended, and nobody has said so yet. Where its pod is being deleted, the log may
+ * go before that is told: it is read once more while it is there. */
+static void follow_ended(struct kube_log *l) {
+  bool first = !l->orderly;
+  note_followed(l, clock_ms() - l->sent_at < AT_ONCE_MS);
+  l->orderly = true;
+  l->pause_ms = l->cursor->total > l->total ? ENDED_TOLD_MS : l->pause_ms + ENDED_TOLD_MS;
+  if (l->pause_ms > LAST_PAUSE_MS) l->pause_ms = LAST_PAUSE_MS;
+  next(l, l->closing && first ? 0 : l->pause_ms);
+}
+
 /* An orderly end. Of a log that was followed it is a hint that the container has ended; the server ends it
  * for other reasons, too. */
 static void reading_ended(struct kube_log *l) {
@@ -147,6 +186,7 @@ static void reading_ended(struct kube_log *l) {
   bool all = l->reading == LOG_READ;
   int r = cursor_end(l->cursor, all, on_bytes, l, &err);
   if (l->freed) return;
+  if (r >= 0) l->bad_since = 0;
   if (r < 0) {
     failed(l, &err, true);
   } else if (r == 2) {
@@ -154,10 +194,10 @@ static void reading_ended(struct kube_log *l) {
   } else if (all) {
     whole(l);
   } else if (l->ended) {
+    l->orderly = true;
     next(l, 0); /* once more to the end: what was written last may not have been followed */
   } else {
-    l->pause_ms = l->cursor->total > l->total ? ENDED_TOLD_MS : l->pause_ms + ENDED_TOLD_MS;
-    next(l, l->pause_ms < LAST_PAUSE_MS ? l->pause_ms : LAST_PAUSE_MS);
+    follow_ended(l);
   }
 }
 
@@ -179,7 +219,6 @@ static void on_head(void *data, long status) {
   struct kube_log *l = data;
   l->status = status;
   if (status != 200) return;
-  l->bad_since = 0;
   l->refused_before = false;
   if (l->paused) http_pause(l->x, true);
 }
@@ -193,6 +232,7 @@ static void on_data(void *data, const char *p, size_t n) {
   }
   enter(l);
   int r = cursor_feed(l->cursor, p, n, on_bytes, l, &err);
+  if (!l->freed && l->cursor->any) l->bad_since = 0;
   if (!l->freed && (r == 2 || r < 0)) {
     http_exchange_free(TAKE(l->x));
     if (r == 2)
@@ -267,6 +307,7 @@ static void send_now(struct kube_log *l) {
   CLEANUP_FREE char *path = path_now(l);
   l->status = 0;
   l->total = l->cursor->total;
+  l->sent_at = clock_ms();
   buf_clear(&l->words);
   struct http_request req = {.method = "GET", .path = path, .header = headers, .accept = "*/*"};
   l->x = http_begin(l->k->http, &req, &calls, l);
@@ -318,6 +359,7 @@ static void on_linger(void *data) {
 void kube_log_ended(struct kube_log *l) {
   if (l->ended) return;
   l->ended = true;
+  l->pause_ms = 0;
   if (l->over) return;
   if (!l->x && l->timer) {
     next(l, 0);
@@ -325,6 +367,12 @@ void kube_log_ended(struct kube_log *l) {
     l->total = l->cursor->total;
     l->timer = loop_timer(l->k->loop, LINGER_MS, on_linger, l);
   }
+}
+
+void kube_log_closing(struct kube_log *l) {
+  if (l->closing || l->over) return;
+  l->closing = true;
+  if (l->orderly && !l->x && l->timer && !l->ended) next(l, 0);
 }
 
 void kube_log_pause(struct kube_log *l, bool paused) {
@@ -350,6 +398,7 @@ struct kube_log *kube_log_open(struct kube *k, const struct kube_log_request *re
   l->split = req->split;
   l->once = req->once;
   l->ended = !req->running;
+  l->settled = -1;
   l->user = (struct kube_credentials_user){.done = on_credentials, .data = l};
   buf_init(&l->words, LIMIT_ERROR_BODY);
   next(l, 0);

@@ -189,6 +189,8 @@ static void on_pods(void *data) {
       kube_attach_ended(s);
       kube_stream_check(s);
     }
+    for (int i = 0; i < 2 && !ended && kube_deletion(pod); i++)
+      if (s->logs[i]) kube_log_closing(s->logs[i]);
   }
   kube_stream_leave(s);
 }
