@@ -24,7 +24,10 @@ class Moody(http.server.BaseHTTPRequestHandler):
             self.send_error(503)
             return
         there = http.client.HTTPConnection('127.0.0.1', 5000)
-        there.request(self.command, self.path, headers=dict(self.headers))
+        there.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)
+        for k, v in self.headers.items(): # Accept comes once for each format, the old ones in any place
+            there.putheader(k, v)
+        there.endheaders()
         answer = there.getresponse()
         body = answer.read()
         self.send_response(answer.status)
