@@ -1,5 +1,6 @@
 /* jobs rm: what is left of a job, and its --once key: an operator has looked at what happened. */
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "cli/jobs.h"
 #include "cli/say.h"
 #include "data/json.h"
@@ -8,6 +9,9 @@
 #include "job/once.h"
 #include "job/settle.h"
 #include <string.h>
+
+#define READ_MS 3000
+#define LOOK_MS 250
 
 enum { REFUSED = 121 };
 
@@ -49,6 +53,22 @@ static int free_key(struct jobs *j, const char *id, const char *hash, const json
   return record_freed(j, line, err);
 }
 
+/* --force: ended as by `jobs stop` without a grace, so that it is recorded as that, and not as a container
+ * that was gone. Whoever looks after the job reads the end and removes it; if nobody does, in a moment, we
+ * do. What does not end is left to the removal. */
+static int end_first(struct jobs *j, struct job_info *info, struct error *err) {
+  struct runtime *rt = j->engine.rt;
+  struct error unsaid = ERROR_INIT;
+  (void)rt->ops->signal(rt, info->container, JOB_STOP_NOTICE, &unsaid);
+  (void)rt->ops->stop(rt, info->container, 0, &unsaid);
+  for (int64_t end = clock_ms() + READ_MS;;) {
+    if (rt->ops->state(rt, info->container, &info->state, err) < 0) return -1;
+    int64_t now = clock_ms(), next = now + LOOK_MS;
+    if (now >= end) return 0;
+    for (; now < next; now = clock_ms()) loop_step(j->engine.loop, (int)(next - now));
+  }
+}
+
 static int remove_container(struct cli *c, struct jobs *j, struct job_info *info, struct error *err) {
   struct runtime *rt = j->engine.rt;
   bool live = state_live(&info->state), force = option_flag(&c->opts, OPT_FORCE);
@@ -56,12 +76,13 @@ static int remove_container(struct cli *c, struct jobs *j, struct job_info *info
     say("job %s: it is running: refused; stop it first, or use --force", info->id);
     return REFUSED;
   }
-  if (!live) { /* its outcome may still be owed to the history */
+  if (live && end_first(j, info, err) < 0) return err->kind == ERR_MISSING ? 0 : -1;
+  if (!state_live(&info->state)) { /* its outcome may still be owed to the history */
     int settled = settle_one(rt, j->engine.loop, j->history, info, true, "jobs rm", err);
     if (settled == 1) return 0;
     if (settled < 0) return -1;
   }
-  return rt->ops->remove(rt, info->container, live, err);
+  return rt->ops->remove(rt, info->container, state_live(&info->state), err);
 }
 
 /* A key taken by a job of which neither container nor history tells: the key's record does. 1: freed. */

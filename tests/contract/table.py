@@ -123,8 +123,7 @@ case("jobs stop: with the grace, killed", "4",
 case("jobs rm: not of one that runs, but with --force", "4",
      run("probe", "line", "ready", "forever", during=(output("ready"), meanwhile(once("jobs", "rm", "{id}", status=121)),
          meanwhile(once("jobs", "rm", "--force", "{id}"))), out="ready\n", says=["..."],
-         either=(unknown("removed_unread"), killed("stopped", 137, signal=9)),
-         kubernetes=differs("stop-is-deletion", either=(), **DELETED)))
+         **killed("stopped", 137, signal=9), kubernetes=LOG_GOES, podman=differs("signal-unnumbered", cause="stopped_from_outside")))
 case("--keep: it stays, without its lock, until jobs rm", "5: end",
      run("probe", "line", "kept", "exit", "3", options="--keep on-failure --lock {unique}", status=3, out="kept\n", says=["jobs rm"], kept=True),
      once("jobs", "logs", "{id}", out="kept\n"), run("probe", "line", "next", options="--lock {unique}", out="next\n"),

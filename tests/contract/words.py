@@ -13,7 +13,6 @@ What a job must come to, for run() and meanwhile():
     lines                  instead of out: these lines in any order
     says                   what run-once's own lines hold, one for each and no other; "..." at the end: others as well
     fields                 further fields of the result, by dotted name
-    either                 ends that are as good as each other, where the runtime decides which it is
     kept                   the job is still there afterwards, on purpose; otherwise nothing may be
     settles                the launcher was killed: result and record are looked at when they are complete
     attached               the caller may have been attached to another's job: its result may be a replay

@@ -199,7 +199,7 @@ end_of() {
   nothing_left 5
 }
 
-@test "rm: 121 of a running job; --force removes it, and its caller knows that it knows nothing" {
+@test "rm: 121 of a running job; --force ends it first: its caller is told that it was stopped" {
   start_job -- probe sleep 20
   id=$(job_id)
   once jobs rm "$id"
@@ -209,7 +209,8 @@ end_of() {
   once jobs rm --force "$id"
   status_is 0
   end_job
-  ((status == 120 || status == 122))
+  status_is 122
+  is "$(result verdict) $(result cause)" 'killed stopped'
   is "$(outcomes_of "$id")" 1
   nothing_left 5
 }

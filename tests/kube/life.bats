@@ -79,6 +79,21 @@ settled() { recorded "$1" && [[ -z $(k get jobs,pods -l "run-once/id=$1" -o name
   within 10 gone
 }
 
+@test "jobs rm --force: ended, and recorded as stopped through run-once" {
+  start_job -- probe line begun sleep 60
+  id=$(job_id)
+  within 15 says begun
+  once jobs rm "$id"
+  status_is 121
+  in_seconds 15 once jobs rm --force "$id"
+  status_is 0
+  end_job
+  status_is 122
+  is "$(result verdict) $(result cause)" 'killed stopped'
+  is "$(outcomes_of "$id")" 1
+  nothing_left 20
+}
+
 @test "launcher killed: the command finishes, its end is recorded, nothing is left" {
   start_job -- probe line begun sleep 4 line done exit 7
   id=$(job_id)
