@@ -52,16 +52,31 @@ class Cutter:
         self.cut(None)
 
 
-class SshEnder:
-    """What carries the connections is ended: the ssh that run-once started."""
+class CarrierEnder:
+    """What carries the connections is ended: the ssh, or Podman's service, that run-once started."""
+    names = ("ssh", "podman", "nsenter")  # scripts/test-over starts podman by nsenter
 
-    def cut(self, launcher):
+    def children(self):
+        """parent -> (pid, name)"""
+        found = {}
         for pid in filter(str.isdigit, os.listdir("/proc")):
             try:
                 with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as f:
                     name, fields = re.match(r"\d+ \((.*)\) (.*)", f.read()).groups()
-                if name == "ssh" and int(fields.split()[1]) == launcher:
-                    os.kill(int(pid), signal.SIGKILL)
+                found.setdefault(int(fields.split()[1]), []).append((int(pid), name))
+            except OSError:
+                pass
+        return found
+
+    def cut(self, launcher):
+        children, parents = self.children(), [launcher]
+        for parent in parents:
+            for pid, name in children.get(parent, ()):
+                if name in self.names:
+                    parents.append(pid)
+        for pid in parents[:0:-1]:
+            try:
+                os.kill(pid, signal.SIGKILL)
             except OSError:
                 pass
 
@@ -196,12 +211,12 @@ class Docker:
     def cutter(self, folder):
         """(environment of a run that goes that way, cutter), or why there is none."""
         kind, _, at = self.url.partition("://")
+        if kind == "ssh" or kind == "unix" and not os.path.exists(at):  # Podman's, which is started on demand
+            return {}, CarrierEnder()
         if kind == "unix":
             near, s = f"unix://{folder}/cut.sock", socket.socket(socket.AF_UNIX)
             s.bind(f"{folder}/cut.sock")
             return {"DOCKER_HOST": near}, Cutter(socket.AF_UNIX, at, s)
-        if kind == "ssh":
-            return {}, SshEnder()
         if kind == "tcp" and at.startswith("127.0.0.1:"):
             s = socket.socket()
             s.bind(("127.0.0.1", 0))
