@@ -2,6 +2,7 @@
 #include "base/alloc.h"
 #include "base/fd.h"
 #include "net/proxy.h"
+#include "net/tls_shared.h"
 #include <errno.h>
 #include <grp.h>
 #include <openssl/crypto.h>
@@ -60,11 +61,13 @@ static void set_blob(CURL *e, CURLoption option, char *pem) {
 static void set_tls(CURL *e, const struct endpoint *ep) {
   curl_easy_setopt(e, CURLOPT_SSL_VERIFYPEER, ep->verify ? 1L : 0L);
   curl_easy_setopt(e, CURLOPT_SSL_VERIFYHOST, ep->verify ? 2L : 0L);
-  if (ep->ca || ep->ca_data) curl_easy_setopt(e, CURLOPT_CAPATH, NULL); /* not the system's beside it */
+  bool read = ep->tls_shared && tls_shared_apply(ep->tls_shared, e);
+  if (!read && (ep->ca || ep->ca_data))
+    curl_easy_setopt(e, CURLOPT_CAPATH, NULL); /* not the system's beside it */
   if (ep->ca) curl_easy_setopt(e, CURLOPT_CAINFO, ep->ca);
   if (ep->cert) curl_easy_setopt(e, CURLOPT_SSLCERT, ep->cert);
   if (ep->key) curl_easy_setopt(e, CURLOPT_SSLKEY, ep->key);
-  set_blob(e, CURLOPT_CAINFO_BLOB, ep->ca_data);
+  if (!read) set_blob(e, CURLOPT_CAINFO_BLOB, ep->ca_data);
   set_blob(e, CURLOPT_SSLCERT_BLOB, ep->cert_data);
   set_blob(e, CURLOPT_SSLKEY_BLOB, ep->key_data);
 }

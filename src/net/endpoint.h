@@ -23,6 +23,7 @@ struct endpoint {
   char *ca_data, *cert_data, *key_data; /* the same as PEM text, in place of the file; NULL: none */
   char *server_name;                    /* that the certificate must have, and SNI; NULL: host */
   struct curl_slist *connect_to;        /* a client's own (http.c), for server_name; not copied */
+  struct tls_shared *tls_shared;        /* the same: what its connections have in common */
   char *proxy;                          /* URL of the proxy for this endpoint; NULL: the environment's */
   json_t *context; /* what the runtime needs besides. Kubernetes (runtime/kube/kube.h): namespace, user; else
                       NULL */

@@ -7,6 +7,7 @@
 #include "net/loop_curl.h"
 #include "net/podman_service.h"
 #include "net/ssh.h"
+#include "net/tls_shared.h"
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -56,6 +57,7 @@ struct http_client *http_client_new(struct loop *loop, const struct endpoint *ep
   if (ep->podman_service) c->service = podman_service_new(loop, ep);
   easy_global(&c->ep);
   loop_ready(loop);
+  c->ep.tls_shared = tls_shared_new(&c->ep);
   return c;
 }
 
@@ -74,6 +76,7 @@ void http_client_free(struct http_client *c) {
   ssh_tunnel_free(c->tunnel);
   podman_service_free(c->service);
   curl_slist_free_all(c->ep.connect_to);
+  tls_shared_free(c->ep.tls_shared);
   endpoint_done(&c->ep);
   free(c);
 }

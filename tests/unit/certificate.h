@@ -6,8 +6,9 @@
 #include <openssl/x509v3.h>
 #include <stdio.h>
 
-/* names: "IP:127.0.0.1,DNS:localhost". 0: both files are written. */
-static inline int write_certificate(const char *names, const char *cert, const char *key_file) {
+/* names: "IP:127.0.0.1,DNS:localhost"; cn: whose. 0: both files are written. */
+static inline int write_certificate_of(const char *cn, const char *names, const char *cert,
+                                       const char *key_file) {
   EVP_PKEY *key = EVP_EC_gen("P-256");
   X509 *x = X509_new();
   X509_NAME *name = X509_get_subject_name(x);
@@ -17,7 +18,7 @@ static inline int write_certificate(const char *names, const char *cert, const c
   X509_gmtime_adj(X509_getm_notBefore(x), -60);
   X509_gmtime_adj(X509_getm_notAfter(x), 3600);
   X509_set_pubkey(x, key);
-  X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, (const unsigned char *)"test", -1, -1, 0);
+  X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, (const unsigned char *)cn, -1, -1, 0);
   X509_set_issuer_name(x, name);
   X509_add_ext(x, san, -1);
   X509_sign(x, key, EVP_sha256());
@@ -28,5 +29,9 @@ static inline int write_certificate(const char *names, const char *cert, const c
   X509_free(x);
   EVP_PKEY_free(key);
   return ok ? 0 : -1;
+}
+
+static inline int write_certificate(const char *names, const char *cert, const char *key_file) {
+  return write_certificate_of("test", names, cert, key_file);
 }
 #endif
