@@ -97,15 +97,26 @@ bool live_died(const char *job_id) {
   return path && dead_mark(AT_FDCWD, path, NULL, 0) >= 0;
 }
 
-bool live_dead(live_fn *fn, void *data) {
+/* By what can be seen from outside: to open and lock each that others left behind costs as much as a sixth of
+ * a whole run for sixty of them. A mark that tells holds the engine's name and no more. */
+static bool may_be_wanted(int folder, const char *name, const char *engine, int64_t younger_s) {
+  struct stat st;
+  if (name[0] == '.') return false;
+  if (!engine) return true;
+  if (fstatat(folder, name, &st, AT_SYMLINK_NOFOLLOW) || time(NULL) - st.st_mtime >= younger_s) return false;
+  return !st.st_size || (size_t)st.st_size == strlen(engine);
+}
+
+bool live_dead(const char *engine, int64_t younger_s, live_fn *fn, void *data) {
   CLEANUP_FREE char *folder = path_of("");
   DIR *d = folder ? opendir(folder) : NULL;
   bool found = false;
   for (struct dirent *e; d && !found && (e = readdir(d));) {
-    if (e->d_name[0] == '.') continue;
-    char engine[ENGINE_MAX] = "";
-    int64_t age = dead_mark(dirfd(d), e->d_name, engine, sizeof engine);
-    found = age >= 0 && fn(data, e->d_name, engine, age);
+    if (!may_be_wanted(dirfd(d), e->d_name, engine, younger_s)) continue;
+    char told[ENGINE_MAX] = "";
+    int64_t age = dead_mark(dirfd(d), e->d_name, told, sizeof told);
+    bool wanted = age >= 0 && (!engine || (age < younger_s && (!*told || !strcmp(told, engine))));
+    found = wanted && fn(data, e->d_name, age);
   }
   if (d) closedir(d);
   return found;

@@ -16,10 +16,10 @@ void live_drop(const char *job_id, int fd); /* removes the file: nothing is owed
 bool live_held(const char *job_id);
 /* Its launcher and guardian are dead for certain: their mark is there, and nobody holds it. */
 bool live_died(const char *job_id);
-/* All such marks, with the age and the engine ("": it does not tell) of each: fn's true ends it. Whether
- * there was one that did. */
-typedef bool live_fn(void *data, const char *job_id, const char *engine, int64_t age_s);
-bool live_dead(live_fn *fn, void *data);
+/* All such marks, with the age of each; with an engine only those that tell of it, or do not tell, and are
+ * younger than that. fn's true ends it: whether there was one. */
+typedef bool live_fn(void *data, const char *job_id, int64_t age_s);
+bool live_dead(const char *engine, int64_t younger_s, live_fn *fn, void *data);
 void live_forget(const char *job_id); /* removes such a mark: nothing is owed any more */
 bool live_here(const char *host);     /* is that this machine's name? NULL: no */
 #endif

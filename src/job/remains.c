@@ -287,8 +287,7 @@ static void settle_claims(struct runtime *rt, struct loop *loop, struct history 
 }
 
 /* A mark of life has done its duty when the history has an end, or when nobody could do anything with it. */
-static bool drop_mark(void *data, const char *job_id, const char *engine, int64_t age_s) {
-  (void)engine;
+static bool drop_mark(void *data, const char *job_id, int64_t age_s) {
   bool ended = false;
   if ((known(data, job_id, &ended) && ended) || age_s > STALE_S) live_forget(job_id);
   return false;
@@ -302,15 +301,15 @@ void remains_settle(struct runtime *rt, struct loop *loop, struct history *h, bo
   if (listed || !rt->ops->leftovers) settle_intents(rt, loop, h, &list, settler, told);
   settle_claims(rt, loop, h, &list, told);
   leftover_list_done(&list);
-  live_dead(drop_mark, h);
+  live_dead(NULL, 0, drop_mark, h);
+}
+
+static bool any(void *data, const char *job_id, int64_t age_s) {
+  (void)data, (void)job_id, (void)age_s;
+  return true;
 }
 
 /* One that could not be settled in that time is of another engine or history. */
-static bool young(void *here, const char *job_id, const char *engine, int64_t age_s) {
-  (void)job_id;
-  return age_s < WANTED_S && (!*engine || !strcmp(engine, here));
-}
-
 bool remains_wanted(struct runtime *rt) {
-  return live_dead(young, (void *)rt->ops->info(rt)->endpoint);
+  return live_dead(rt->ops->info(rt)->endpoint, WANTED_S, any, NULL);
 }

@@ -42,31 +42,44 @@ static void held_until_both_are_gone(void **state) {
   assert_false(live_held(id));
 }
 
-static bool is_ours(void *data, const char *job_id, const char *engine, int64_t age_s) {
+static bool is_ours(void *data, const char *job_id, int64_t age_s) {
   ++*(int *)data;
-  return !strcmp(job_id, id) && !strcmp(engine, "tcp://engine:1") && age_s < 60;
+  return !strcmp(job_id, id) && age_s < 60;
+}
+
+static bool told(const char *engine, int64_t younger_s) {
+  int looked = 0;
+  return live_dead(engine, younger_s, is_ours, &looked);
 }
 
 /* A mark that was left proves that its holders are dead; a live one, and none, prove nothing. */
 static void the_dead_are_told(void **state) {
-  int looked = 0;
   (void)state;
   assert_false(live_died(id));
   int fd = live_hold(id);
   assert_false(live_died(id));
-  assert_false(live_dead(is_ours, &looked));
+  assert_false(told(NULL, 0));
+  assert_false(told("tcp://engine:1", 60));
   live_engine(fd, "tcp://engine:1");
   close(fd); /* killed */
   assert_true(live_died(id));
   assert_false(live_held(id)); /* who looks leaves it */
-  assert_true(live_dead(is_ours, &looked));
+  assert_true(told(NULL, 0));
+  assert_true(told("tcp://engine:1", 60));
+  assert_false(told("tcp://engine:2", 60));
+  assert_false(told("tcp://engine:10", 60));
+  assert_false(told("tcp://engine:1", 0)); /* too old */
   fd = live_hold(id);
   live_forget(id); /* of the living it is not taken */
   assert_true(live_held(id));
   close(fd);
   live_forget(id);
   assert_false(live_died(id));
-  assert_false(live_dead(is_ours, &looked));
+  assert_false(told(NULL, 0));
+  fd = live_hold(id);
+  close(fd); /* one that does not tell may be anybody's */
+  assert_true(told("tcp://engine:1", 60));
+  live_forget(id);
 }
 
 static void look_on(void) {
