@@ -4,12 +4,14 @@
 #include "base/fd.h"
 #include "net/loop_curl.h"
 #include <assert.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 
-#define WAIT_MAX_MS 3600000 /* libcurl takes no "for ever"; a spurious return is harmless */
+#define SOON_MS 2000        /* so much late after a suspend is not late */
+#define WAIT_MAX_MS 3600000 /* fits an int; a spurious return is harmless */
 
 /* A watch or timer freed during a step keeps its place, dead, until the step ends: the arrays hold still
  * while callbacks run. */
@@ -30,14 +32,22 @@ struct timer {
   void *data;
 };
 
+/* A descriptor that libcurl waits for. */
+struct its_socket {
+  curl_socket_t fd;
+  int what; /* CURL_POLL_... */
+};
+
 struct loop {
   CURLM *multi;
   struct watch **watches;
   struct timer **timers;
-  size_t n_watches, size_watches, n_timers, size_timers;
-  struct curl_waitfd *fds; /* what is polled; polled[i] belongs to fds[i], NULL is timer_fd */
-  struct watch **polled;
+  struct its_socket *sockets;
+  size_t n_watches, size_watches, n_timers, size_timers, n_sockets, size_sockets;
+  struct pollfd *fds;    /* what is polled: libcurl's first, then... */
+  struct watch **polled; /* polled[i] belongs to fds[n_its + i], NULL is timer_fd */
   size_t size_fds, size_polled;
+  unsigned n_its, n_ours;
   struct task *tasks, **tasks_end;
   int timer_fd;      /* CLOCK_BOOTTIME: due right after a suspend, which the limit of a poll is not */
   int64_t timer_set; /* what timer_fd is set to; 0: off */
@@ -52,10 +62,39 @@ struct loop *loop_new(void) {
   return loop;
 }
 
+/* Room for `need` elements of `each` bytes. */
+static void *grow(void *p, size_t *size, size_t need, size_t each) {
+  if (need <= *size) return p;
+  *size = need * 2;
+  return xrealloc(p, *size * each);
+}
+
+/* libcurl tells what it waits for: asking it each time would make it go through all of its transfers. */
+static int on_socket(CURL *easy, curl_socket_t fd, int what, void *data, void *of_socket) {
+  struct loop *loop = data;
+  size_t i = 0;
+  (void)easy, (void)of_socket;
+  while (i < loop->n_sockets && loop->sockets[i].fd != fd) i++;
+  if (what == CURL_POLL_REMOVE) {
+    if (i < loop->n_sockets) loop->sockets[i] = loop->sockets[--loop->n_sockets];
+    return 0;
+  }
+  if (i == loop->n_sockets)
+    loop->sockets = grow(loop->sockets, &loop->size_sockets, ++loop->n_sockets, sizeof *loop->sockets);
+  loop->sockets[i] = (struct its_socket){fd, what};
+  return 0;
+}
+
+static void begin_multi(struct loop *loop) {
+  loop->multi = curl_multi_init();
+  curl_multi_setopt(loop->multi, CURLMOPT_SOCKETFUNCTION, on_socket);
+  curl_multi_setopt(loop->multi, CURLMOPT_SOCKETDATA, loop);
+}
+
 void loop_ready(struct loop *loop) {
   if (loop->multi) return;
   curl_global_init(CURL_GLOBAL_DEFAULT);
-  loop->multi = curl_multi_init();
+  begin_multi(loop);
 }
 
 void loop_free(struct loop *loop) {
@@ -71,16 +110,10 @@ void loop_free(struct loop *loop) {
   fd_close(&loop->timer_fd);
   free(loop->watches);
   free(loop->timers);
+  free(loop->sockets);
   free(loop->fds);
   free(loop->polled);
   free(loop);
-}
-
-/* Room for `need` elements of `each` bytes. */
-static void *grow(void *p, size_t *size, size_t need, size_t each) {
-  if (need <= *size) return p;
-  *size = need * 2;
-  return xrealloc(p, *size * each);
 }
 
 /* Watches */
@@ -163,11 +196,20 @@ static int64_t next_due(const struct loop *loop) {
   return due;
 }
 
+/* For times that a suspend may reach into. Set to an earlier time it stays as it is: most timers are gone
+ * before they are due. */
 static void set_timer_fd(struct loop *loop, int64_t due) {
   struct itimerspec at = {.it_value = {.tv_sec = due / 1000, .tv_nsec = due % 1000 * 1000000}};
-  if (loop->timer_fd < 0 || loop->timer_set == due) return;
-  timerfd_settime(loop->timer_fd, TFD_TIMER_ABSTIME, &at, NULL); /* also forgets an expiry not yet read */
+  if (loop->timer_fd < 0 || !due || (loop->timer_set && loop->timer_set <= due)) return;
+  if (due - clock_ms() < SOON_MS) return;
+  timerfd_settime(loop->timer_fd, TFD_TIMER_ABSTIME, &at, NULL);
   loop->timer_set = due;
+}
+
+static void timer_fd_expired(struct loop *loop) {
+  uint64_t times;
+  if (read(loop->timer_fd, &times, sizeof times) < 0) return; /* then it is polled again */
+  loop->timer_set = 0;
 }
 
 /* Tasks */
@@ -218,10 +260,9 @@ void transfer_end(struct transfer *t) {
   t->loop = NULL;
 }
 
-static void perform(struct loop *loop) {
+static void tell_done(struct loop *loop) {
   int n;
   CURLMsg *m;
-  curl_multi_perform(loop->multi, &n);
   while ((m = curl_multi_info_read(loop->multi, &n))) {
     struct transfer *t = NULL;
     if (m->msg != CURLMSG_DONE) continue;
@@ -232,39 +273,65 @@ static void perform(struct loop *loop) {
 
 /* The step */
 
-/* Does libcurl have anything to do? Going through its transfers costs a system call for each that waits. */
-static bool curl_wanted(struct loop *loop, unsigned n, int ready) {
+/* libcurl's own times, and transfers that have just begun. */
+static void perform_due(struct loop *loop) {
   long due = -1;
-  for (unsigned i = 0; i < n; i++)
-    if (loop->fds[i].revents) ready--;
-  return ready > 0 || (!curl_multi_timeout(loop->multi, &due) && due == 0);
+  int running;
+  if (curl_multi_timeout(loop->multi, &due) || due != 0) return;
+  curl_multi_socket_action(loop->multi, CURL_SOCKET_TIMEOUT, 0, &running);
+  tell_done(loop);
 }
 
-static unsigned fill_poll(struct loop *loop) {
-  size_t n = 0, need = loop->n_watches + 1;
-  loop->fds = grow(loop->fds, &loop->size_fds, need, sizeof *loop->fds);
-  loop->polled = grow(loop->polled, &loop->size_polled, need, sizeof(struct watch *));
+/* A fault of the descriptor shows when it is read or written, which tells more of it. */
+static int readiness(const struct pollfd *p) {
+  bool fault = p->revents & (POLLERR | POLLHUP);
+  int bits = 0;
+  if ((p->revents & POLLIN) || (fault && (p->events & POLLIN))) bits |= CURL_CSELECT_IN;
+  if ((p->revents & POLLOUT) || (fault && (p->events & POLLOUT))) bits |= CURL_CSELECT_OUT;
+  return p->revents & POLLNVAL ? CURL_CSELECT_ERR : bits;
+}
+
+static void perform_ready(struct loop *loop) {
+  int running;
+  for (unsigned i = 0; i < loop->n_its; i++)
+    if (loop->fds[i].revents)
+      curl_multi_socket_action(loop->multi, loop->fds[i].fd, readiness(&loop->fds[i]), &running);
+  tell_done(loop);
+}
+
+static void fill_poll(struct loop *loop) {
+  size_t n = 0, ours = 0;
+  loop->fds =
+      grow(loop->fds, &loop->size_fds, loop->n_sockets + loop->n_watches + 1, sizeof *loop->fds);
+  loop->polled = grow(loop->polled, &loop->size_polled, loop->n_watches + 1, sizeof(struct watch *));
+  for (; n < loop->n_sockets; n++) {
+    int what = loop->sockets[n].what;
+    short events = (short)((what & CURL_POLL_IN ? POLLIN : 0) | (what & CURL_POLL_OUT ? POLLOUT : 0));
+    loop->fds[n] = (struct pollfd){.fd = events ? loop->sockets[n].fd : -1, .events = events};
+  }
+  loop->n_its = (unsigned)n;
   for (size_t i = 0; i < loop->n_watches; i++) {
     struct watch *w = loop->watches[i];
     if (!w->events) continue; /* poll() reports a hang-up to those who asked for nothing, too */
-    loop->polled[n] = w;
-    loop->fds[n++] = (struct curl_waitfd){
+    loop->polled[ours++] = w;
+    loop->fds[n++] = (struct pollfd){
         .fd = w->fd,
-        .events = (short)((w->events & WATCH_IN ? CURL_WAIT_POLLIN : 0) |
-                          (w->events & WATCH_OUT ? CURL_WAIT_POLLOUT : 0)),
+        .events = (short)((w->events & WATCH_IN ? POLLIN : 0) | (w->events & WATCH_OUT ? POLLOUT : 0)),
     };
   }
   if (loop->timer_set && loop->timer_fd >= 0) {
-    loop->polled[n] = NULL;
-    loop->fds[n++] = (struct curl_waitfd){.fd = loop->timer_fd, .events = CURL_WAIT_POLLIN};
+    loop->polled[ours++] = NULL;
+    loop->fds[n++] = (struct pollfd){.fd = loop->timer_fd, .events = POLLIN};
   }
-  return (unsigned)n;
+  loop->n_ours = (unsigned)ours;
 }
 
 static int wait_limit(struct loop *loop, int max_ms) {
   int64_t due = next_due(loop), ms = max_ms < 0 || max_ms > WAIT_MAX_MS ? WAIT_MAX_MS : max_ms;
+  long its = -1;
   set_timer_fd(loop, due);
   if (loop->tasks) return 0;
+  if (!curl_multi_timeout(loop->multi, &its) && its >= 0 && its < ms) ms = its;
   if (due) {
     int64_t left = due - clock_ms();
     if (left < 0) left = 0;
@@ -273,13 +340,15 @@ static int wait_limit(struct loop *loop, int max_ms) {
   return (int)ms;
 }
 
-static void dispatch_watches(struct loop *loop, unsigned n) {
-  for (unsigned i = 0; i < n; i++) {
+static void dispatch_watches(struct loop *loop) {
+  for (unsigned i = 0; i < loop->n_ours; i++) {
     struct watch *w = loop->polled[i];
+    int revents = loop->fds[loop->n_its + i].revents;
     unsigned events = 0;
+    if (!w && revents) timer_fd_expired(loop);
     if (!w || w->dead || !w->events) continue;
-    if (loop->fds[i].revents & (CURL_WAIT_POLLIN | CURL_WAIT_POLLPRI)) events |= WATCH_IN;
-    if (loop->fds[i].revents & CURL_WAIT_POLLOUT) events |= WATCH_OUT;
+    if (revents & ~POLLOUT) events |= WATCH_IN;
+    if (revents & (POLLOUT | POLLERR)) events |= WATCH_OUT;
     if (events) w->fn(w->data, w->fd, events);
   }
 }
@@ -296,17 +365,19 @@ static void dispatch_timers(struct loop *loop) {
 }
 
 void loop_step(struct loop *loop, int max_ms) {
-  int limit, ready = 0;
-  unsigned n;
+  int limit;
   assert(!loop->in_step); /* a callback that waits would stop everything else */
   loop_ready(loop);
-  limit = wait_limit(loop, max_ms);
-  n = fill_poll(loop);
-  curl_multi_poll(loop->multi, loop->fds, n, limit, &ready);
   loop->in_step = true;
-  if (curl_wanted(loop, n, ready)) perform(loop);
+  perform_due(loop);
+  limit = wait_limit(loop, max_ms);
+  fill_poll(loop);
+  if (poll(loop->fds, loop->n_its + loop->n_ours, limit) <= 0) /* interrupted: nothing is known of them */
+    for (unsigned i = 0; i < loop->n_its + loop->n_ours; i++) loop->fds[i].revents = 0;
+  perform_ready(loop);
+  perform_due(loop);
   run_tasks(loop);
-  dispatch_watches(loop, n);
+  dispatch_watches(loop);
   dispatch_timers(loop);
   loop->in_step = false;
   if (loop->garbage) sweep(loop);
@@ -347,5 +418,5 @@ enum error_kind loop_wait(struct loop *loop, const bool *done, int64_t ms, struc
 void loop_drop_connections(struct loop *loop) {
   if (!loop->multi) return;
   curl_multi_cleanup(loop->multi);
-  loop->multi = curl_multi_init();
+  begin_multi(loop);
 }

@@ -1,6 +1,6 @@
 /* The one blocking call of the program: loop_step() polls libcurl's sockets, the watches and the timers
  * together. Descriptors, signals (io/signals.h), upgraded connections and requests all live here; no threads.
- * Order inside a step: poll, perform, then callbacks; the caller looks at its own condition after the step.
+ * Order inside a step: perform what is due, poll, perform, then callbacks; the caller looks at its own condition after the step.
  * Callbacks may add and free watches and timers (also their own) but must not call loop_step() or
  * http_call(): they note what happened, the code that called loop_step() acts on it. */
 #ifndef NET_LOOP_H
