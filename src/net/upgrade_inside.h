@@ -30,7 +30,6 @@ struct upgrade {
   char *out;        /* TLS only: OpenSSL wants the same bytes again after a "would block" */
   size_t out_at, out_n;
   char text[CURL_ERROR_SIZE];
-  char in[UPGRADE_READ_MAX];
   /* Until it is open */
   enum { UPGRADE_CONNECTING, UPGRADE_SENDING, UPGRADE_READING, UPGRADE_REFUSED, UPGRADE_OPEN } stage;
   upgrade_open_fn *on_open; /* NULL: upgrade_open() waits for `settled` */
@@ -43,6 +42,7 @@ struct upgrade {
   CURLcode connected;
   struct upgrade_head head;
   char *head_text; /* the answer's, for upgrade_header() */
+  char in[UPGRADE_READ_MAX]; /* last, and never cleared: pages that nothing comes into are not touched */
 };
 /* upgrade_open.c: the next step towards the open stream, as far as it goes without waiting. */
 void upgrade_opening(struct upgrade *u);

@@ -5,6 +5,7 @@
 #include "base/trace.h"
 #include "net/easy.h"
 #include "net/upgrade_inside.h"
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -198,7 +199,8 @@ static char *head_of(const struct endpoint *ep, const struct upgrade_request *re
 
 struct upgrade *upgrade_begin(struct http_client *c, const struct upgrade_request *req,
                               upgrade_open_fn *on_open, const struct upgrade_handlers *h, void *data) {
-  struct upgrade *u = xcalloc(1, sizeof *u);
+  struct upgrade *u = xmalloc(sizeof *u);
+  memset(u, 0, offsetof(struct upgrade, in));
   u->client = c;
   u->loop = http_client_loop(c);
   u->h = *h;
