@@ -58,16 +58,15 @@ bool chain_check(const char *text, size_t n, char ret_hash[65]) {
   return !strcmp(real, ret_hash);
 }
 
+void chain_hash_in(int fd, char ret[65]) {
+  ssize_t n = fd < 0 ? -1 : pread(fd, ret, 64, 0);
+  ret[n == 64 ? 64 : 0] = '\0';
+  if (ret[0] && !is_hash(ret)) ret[0] = '\0';
+}
+
 void chain_read_hash(const char *path, char ret[65]) {
-  struct buf b;
-  ret[0] = '\0';
-  buf_init(&b, 4096);
-  if (file_read(path, 4096, &b, NULL)) return;
-  if (b.len >= 64 && is_hash(b.data)) {
-    memcpy(ret, b.data, 64);
-    ret[64] = '\0';
-  }
-  buf_done(&b);
+  CLEANUP_FD int fd = open(path, O_RDONLY | O_CLOEXEC);
+  chain_hash_in(fd, ret);
 }
 
 /* 1: a line (without newline) in b; 0: end of file; -1 longer than any record, or a fault of reading. */
@@ -161,23 +160,27 @@ static void find_tail(const char *window, size_t n, bool whole_file, struct chai
 
 #define TAIL_FIRST 4096 /* mostly two lines */
 
-int chain_tail(const char *path, struct chain_tail *ret, struct error *err) {
-  *ret = (struct chain_tail){0};
-  CLEANUP_FD int fd = open(path, O_RDONLY | O_CLOEXEC);
+int chain_tail_in(int fd, struct chain_tail *ret) {
   struct stat st;
-  if (fd < 0 && errno == ENOENT) return 0;
-  bool failed = fd < 0 || fstat(fd, &st);
-  off_t size = failed ? 0 : st.st_size;
+  *ret = (struct chain_tail){0};
+  if (fstat(fd, &st)) return -1;
+  off_t size = st.st_size;
   /* Twice the longest record always holds the last two. */
   for (size_t want = TAIL_FIRST; size > 0; want *= 4) {
     if ((off_t)want > size) want = (size_t)size;
     CLEANUP_FREE char *window = xmalloc(want + 1);
-    failed = read_end(fd, size, want, window);
-    if (failed) break;
+    if (read_end(fd, size, want, window)) return -1;
     *ret = (struct chain_tail){0};
     find_tail(window, want, (off_t)want == size, ret);
     if (ret->hash[0] || (off_t)want == size || want > 2 * (size_t)LIMIT_HISTORY_LINE) break;
   }
-  if (!failed) return 0;
+  return 0;
+}
+
+int chain_tail(const char *path, struct chain_tail *ret, struct error *err) {
+  *ret = (struct chain_tail){0};
+  CLEANUP_FD int fd = open(path, O_RDONLY | O_CLOEXEC);
+  if (fd < 0 && errno == ENOENT) return 0;
+  if (fd >= 0 && !chain_tail_in(fd, ret)) return 0;
   return error_set(err, ERR_PERMISSION, "reading the history %s failed: %s", path, strerror(errno));
 }

@@ -42,6 +42,7 @@ char *chain_seal(const json_t *line, char ret_hash[65]);
 bool chain_check(const char *text, size_t n, char ret_hash[65]);
 /* Reads 64 hex digits at the start of a file; "" if there are none. */
 void chain_read_hash(const char *path, char ret[65]);
+void chain_hash_in(int fd, char ret[65]); /* fd -1: "" */
 
 struct chain_line {
   const char *file; /* path */
@@ -65,6 +66,7 @@ struct chain_tail {
   off_t torn;              /* bytes of a torn line behind it */
 };
 int chain_tail(const char *path, struct chain_tail *ret, struct error *err);
+int chain_tail_in(int fd, struct chain_tail *ret); /* -1 with errno */
 
 /* The files of the history in the order of the chain, current one last; copies left out. */
 int chain_parts(const struct history *h, struct strv *ret, struct error *err);

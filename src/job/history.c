@@ -95,10 +95,10 @@ int history_lock(const struct history *h, int *ret_fd, struct error *err) {
 /* What the next line must call "prev". The head says what was written; a last line that follows it was
  * written by somebody who died before the head; a last line that does not means that lines are gone or the
  * file was renamed away: going on from the head keeps the first visible and the second whole. */
-static int last_hash(const struct history *h, const struct chain_tail *tail, char ret[65],
+static int last_hash(const struct history *h, int head, const struct chain_tail *tail, char ret[65],
                      struct error *err) {
   struct chain_tail end = *tail;
-  chain_read_hash(h->head, ret);
+  chain_hash_in(head, ret);
   if (ret[0] && strcmp(end.prev, ret) != 0) return 0;
   if (!ret[0] && !end.hash[0]) { /* no head and no line: perhaps the files before know */
     struct strv parts;
@@ -141,32 +141,48 @@ static void sync_folder(const struct history *h) {
   if (fd >= 0) fsync(fd);
 }
 
+/* The files of a history, opened once for all that is done with them; -1: not there yet. */
+struct files {
+  int lock, lines, head;
+};
+
+static int open_files(const struct history *h, struct files *f, int create, struct error *err) {
+  if (f->lines < 0) f->lines = open(h->path, O_RDWR | O_APPEND | O_CLOEXEC | O_NONBLOCK | create, 0600);
+  if (f->lines < 0 && (create || errno != ENOENT)) return fault(h, "opening", err);
+  if (f->head < 0) f->head = open(h->head, O_RDWR | O_CLOEXEC | create, 0600);
+  if (f->head < 0 && (create || errno != ENOENT)) return fault(h, "opening", err);
+  return 0;
+}
+
 /* Line to the file and to disk, then the head; whatever fails, the file is as before. */
-static int write_line(struct history *h, int lock, const char *text, const char *prev, const char *hash,
-                      struct error *err) {
-  CLEANUP_FD int fd = open(h->path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NONBLOCK, 0600);
-  CLEANUP_FD int head = fd < 0 ? -1 : open(h->head, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+static int write_line(struct history *h, struct files *f, const char *text, const char *prev,
+                      const char *hash, struct error *err) {
   struct stat st, head_st;
-  if (fd < 0 || head < 0 || fstat(fd, &st) || fstat(head, &head_st)) return fault(h, "opening", err);
+  if (open_files(h, f, O_CREAT, err)) return -1;
+  if (fstat(f->lines, &st) || fstat(f->head, &head_st)) return fault(h, "opening", err);
   /* First what needs room, so that nothing but the line itself can fail for lack of it. The head again even
    * if it is there: after two deaths between line and head it would be two lines behind, and not be known. */
-  if (put_hash(lock, hash) || put_hash(head, prev)) return fault(h, "writing", err);
-  if (fd_write_all(fd, text, strlen(text)) || fsync(fd) || put_hash(head, hash) || fdatasync(head)) {
+  if (put_hash(f->lock, hash) || put_hash(f->head, prev)) return fault(h, "writing", err);
+  if (fd_write_all(f->lines, text, strlen(text)) || fsync(f->lines) || put_hash(f->head, hash) ||
+      fdatasync(f->head)) {
     fault(h, "writing", err);
-    if (ftruncate(fd, st.st_size) == 0) fsync(fd);
-    put_hash(head, prev);
+    if (ftruncate(f->lines, st.st_size) == 0) fsync(f->lines);
+    put_hash(f->head, prev);
     return -1;
   }
   if (st.st_size == 0 || head_st.st_size == 0) sync_folder(h);
   return 0;
 }
 
-static int append_locked(struct history *h, int lock, json_t *line, char ret_hash[65], struct error *err) {
-  struct chain_tail tail;
-  struct stat st;
+static int append(struct history *h, struct files *f, json_t *line, char ret_hash[65], struct error *err) {
+  struct chain_tail tail = {.torn = 0};
+  struct stat st = {.st_size = 0};
   char prev[65];
-  if (chain_tail(h->path, &tail, err) || last_hash(h, &tail, prev, err)) return -1;
-  if (stat(h->path, &st) || st.st_size == 0) json_object_set_new(line, "opens", json_true());
+  if (open_files(h, f, 0, err)) return -1;
+  if (f->lines >= 0 && (fstat(f->lines, &st) || chain_tail_in(f->lines, &tail)))
+    return fault(h, "reading", err);
+  if (last_hash(h, f->head, &tail, prev, err)) return -1;
+  if (st.st_size == 0) json_object_set_new(line, "opens", json_true());
   if (tail.torn) json_object_set_new(line, "after_torn", json_integer(tail.torn));
   json_object_set_new(line, "prev", json_string(prev));
   CLEANUP_FREE char *text = chain_seal(line, ret_hash);
@@ -176,17 +192,20 @@ static int append_locked(struct history *h, int lock, json_t *line, char ret_has
                      "shortens it",
                      strlen(text), LIMIT_HISTORY_LINE);
   CLEANUP_FREE char *ended = tail.torn || tail.unended ? xprintf("\n%s", text) : NULL;
-  return write_line(h, lock, ended ? ended : text, prev, ret_hash, err);
+  return write_line(h, f, ended ? ended : text, prev, ret_hash, err);
 }
 
 int history_append(struct history *h, const char *event, struct outcome *o, const json_t *extra,
                    struct error *err) {
   if (!h) return 0;
-  CLEANUP_FD int lock = -1;
+  struct files f = {-1, -1, -1};
   char hash[65];
-  if (check_regular(h->path, err) || history_lock(h, &lock, err)) return -1;
+  if (check_regular(h->path, err) || history_lock(h, &f.lock, err)) return -1;
   CLEANUP_JSON json_t *line = line_json(event, o, extra);
-  if (append_locked(h, lock, line, hash, err)) return -1;
-  memcpy(o->record_hash, hash, sizeof hash);
-  return 0;
+  int rc = append(h, &f, line, hash, err);
+  fd_close(&f.head);
+  fd_close(&f.lines);
+  fd_close(&f.lock);
+  if (!rc) memcpy(o->record_hash, hash, sizeof hash);
+  return rc;
 }
