@@ -15,6 +15,9 @@ void process_forget_environment(void);
  * cache when they are needed again. For a process about to wait for long: what it read once stays counted as
  * its own memory. */
 void process_drop_code(void);
+/* Asks for the pages of heap and stack that are about to be written, in one call instead of by a fault each. After
+ * a fork: before it the child would be given copies. */
+void process_expect_memory(void);
 /* In a child, before exec: TERM comes when this process's parent ends. */
 void process_end_with_parent(void);
 #endif

@@ -26,20 +26,27 @@ struct guardian {
 
 /* --- the guardian's side --- */
 
+/* What the caller ignored or caught is not ours. */
+static void reset_signals(void) {
+  for (int s = 1; s < 32; s++) {
+    bool ignored = s == SIGHUP || s == SIGINT || s == SIGQUIT || s == SIGPIPE || s == SIGTSTP;
+    signal(s, ignored ? SIG_IGN : SIG_DFL);
+  }
+}
+
+/* Little of libc is used on the way to waiting: what is touched first costs a page fault, and most guardians
+ * do no more than that. */
 static void leave_terminal(const char *job_id) {
-  char title[64];
+  static const char role[] = "run-once: guardian of ";
+  char title[64] = "";
   setsid();
   int null = open("/dev/null", O_RDWR);
   for (int fd = 0; fd < 3; fd++) dup2(null, fd); /* else x=$(run-once ...) waits for the guardian */
   if (null > 2) close(null);
-  for (int s = 1; s < 32; s++) signal(s, SIG_DFL);
-  signal(SIGHUP, SIG_IGN);
-  signal(SIGINT, SIG_IGN);
-  signal(SIGQUIT, SIG_IGN);
-  signal(SIGPIPE, SIG_IGN);
-  signal(SIGTSTP, SIG_IGN);
+  reset_signals();
   if (chdir("/")) errno = 0;
-  snprintf(title, sizeof title, "run-once: guardian of %s", job_id);
+  memcpy(title, role, sizeof role);
+  memcpy(title + sizeof role - 1, job_id, strnlen(job_id, sizeof title - sizeof role));
   process_title(title);
   process_forget_environment();
 }

@@ -2,6 +2,7 @@
 #include "base/alloc.h"
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/process.h"
 #include "data/hash.h"
 #include "io/signals.h"
 #include "io/tty.h"
@@ -82,6 +83,7 @@ static void job_close(struct job *j) {
 
 static void carry_out(struct job *j, const char *kind, const struct endpoint *ep) {
   struct error err = ERROR_INIT;
+  process_expect_memory();
   if (open_runtime(j, kind, ep, &err) ||
       signals_init(j->loop, j->req->settings->tty, job_on_signal, j, &err)) {
     fail(j, &err, true);
