@@ -2,9 +2,11 @@
 #include "cli/option.h"
 #include "base/alloc.h"
 #include "base/parse.h"
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static bool taken(const struct option_row *row, option_mask mask) {
   return (row->commands & mask) != 0;
@@ -145,12 +147,28 @@ static int add_lines(struct options *o, enum option_id id, const char *text, con
   return 0;
 }
 
-int options_environment(struct options *o, option_mask mask, struct error *err) {
+#define VARIABLE_PREFIX "RUN_ONCE_"
+
+/* "TIMEOUT=30m" is of --timeout. */
+static int by_variable(const char *entry) {
   for (int id = 0; id < OPTION_COUNT; id++) {
+    const char *name = option_rows[id].name, *p = entry;
+    while (*name && *p == (*name == '-' ? '_' : toupper((unsigned char)*name))) name++, p++;
+    if (!*name && *p == '=') return id;
+  }
+  return -1;
+}
+
+/* From what is set to the options: there are ninety of them, and mostly none is set. */
+int options_environment(struct options *o, option_mask mask, struct error *err) {
+  for (char **e = environ; e && *e; e++) {
+    if (strncmp(*e, VARIABLE_PREFIX, sizeof VARIABLE_PREFIX - 1) != 0) continue;
+    int id = by_variable(*e + sizeof VARIABLE_PREFIX - 1);
+    if (id < 0 || id == OPT_HELP || !taken(&option_rows[id], mask)) continue;
     const struct option_row *row = &option_rows[id];
+    const char *text = strchr(*e, '=') + 1;
     char name[64];
-    const char *text = getenv(option_variable(row, name));
-    if (!text || !taken(row, mask) || id == OPT_HELP) continue;
+    if (getenv(option_variable(row, name)) != text) continue; /* set twice: the first one counts */
     if (!*text && !(row->flags & OPTION_EMPTY)) continue;
     int result = row->flags & OPTION_REPEAT
                      ? add_lines(o, (enum option_id)id, text, name, err)

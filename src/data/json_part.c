@@ -16,11 +16,10 @@ static const char *skip_space(const char *p, const char *end) {
 
 /* Behind the closing quote; NULL: there is none. */
 static const char *skip_string(const char *p, const char *end) {
-  for (p++; p < end; p++) {
-    if (*p == '\\')
-      p++;
-    else if (*p == '"')
-      return p + 1;
+  for (p++; p < end && (p = memchr(p, '"', (size_t)(end - p))); p++) {
+    const char *back = p;
+    while (back[-1] == '\\') back--; /* the opening quote ends it at the latest */
+    if ((p - back) % 2 == 0) return p + 1;
   }
   return NULL;
 }
