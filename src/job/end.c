@@ -192,7 +192,10 @@ static void gather(struct job *j) {
       j->input_lost || j->input_doubt || (j->unattended && l->input_forwarded && !j->ev.input_complete);
   if (!j->ev.deadline) j->ev.deadline = (enum deadline)atomic_load(&l->deadline_fired);
   if (atomic_load(&l->our_stop)) j->ev.our_stop = true;
-  if (!j->output) return;
+  if (!j->output) {
+    if (j->unattended) outcome_output_uncounted(j->o);
+    return;
+  }
   job_ended_unread(j);
   /* The end was read after all, what came behind the cut was not. */
   if (j->stream_cut && j->ev.state_read && j->o->gap < 0) j->o->gap = 0;

@@ -101,7 +101,7 @@ static bool recorded(struct loop *loop, struct history *h, const char *job_id, i
 /* Its container is gone: what was kept of its output. Nothing was of what its caller received, and that is
  * said by the gap. */
 static void pass_kept(struct loop *loop, struct history *h, const char *job_id, struct outcome *ret) {
-  bool wrote = ret->stdout_bytes > 0 || ret->stderr_bytes > 0; /* by the record */
+  bool wrote = ret->stdout_bytes != 0 || ret->stderr_bytes != 0; /* by the record; or not known */
   struct error none = ERROR_INIT;
   struct follower f;
   pass_begin(&f, loop);

@@ -36,9 +36,8 @@ struct ledger {
   _Atomic bool outside_kill; /* the launcher saw a kill that was not ours */
   int64_t stop_grace_ms;
   char stop_signal[24];
-  int64_t deadline_at;                        /* clock_ms(); 0 none: --timeout */
-  _Atomic int64_t last_output;                /* clock_ms() of the last byte, for --idle-timeout */
-  _Atomic int64_t stdout_bytes, stderr_bytes; /* received by the launcher */
+  int64_t deadline_at;         /* clock_ms(); 0 none: --timeout */
+  _Atomic int64_t last_output; /* clock_ms() of the last byte, for --idle-timeout */
   _Atomic int64_t input_sent;
   int64_t memory_limit;
   _Atomic int sent[65]; /* signals sent as ours: their kill events are not somebody else's */

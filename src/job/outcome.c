@@ -97,6 +97,10 @@ char **outcome_text(struct outcome *o, size_t i) {
   return text_member(o, &text_fields[i]);
 }
 
+void outcome_output_uncounted(struct outcome *o) {
+  o->stdout_bytes = o->stderr_bytes = -1;
+}
+
 void outcome_done(struct outcome *o) {
   for (size_t i = 0; i < ARRAY_LEN(text_fields); i++) free(*text_member(o, &text_fields[i]));
   strv_done(&o->command);
@@ -262,6 +266,7 @@ static void read_numbers(const json_t *j, struct outcome *o) {
   o->exit_status = (int)status;
   o->signal = (int)signal;
   const json_t *output = json_at(j, "output");
+  if (json_is_object(output) && json_is_null(json_object_get(output, "stdout_bytes"))) o->stdout_bytes = -1;
   if (json_is_object(output) && json_is_null(json_object_get(output, "stderr_bytes"))) o->stderr_bytes = -1;
   read_count(j, "output.stdout_bytes", &o->stdout_bytes);
   read_count(j, "output.stderr_bytes", &o->stderr_bytes);

@@ -80,12 +80,14 @@ struct outcome {
   char *reason, *lock, *once;
   char *created_at, *started_at, *finished_at; /* RFC 3339; NULL: null */
   int64_t phases_ms[PHASES];                   /* -1: null */
-  int64_t stdout_bytes, stderr_bytes, gap;     /* stderr -1, gap -1: null */
+  int64_t stdout_bytes, stderr_bytes, gap;     /* -1: null: not counted, not known apart, none */
   bool removed;
   char record_hash[65];
 };
 void outcome_init(struct outcome *o);
 void outcome_done(struct outcome *o);
+/* Nobody passed the output on: what of it reached a caller who is gone is not known. */
+void outcome_output_uncounted(struct outcome *o);
 const char *verdict_name(enum verdict v);
 const char *cause_name(enum cause c);
 int verdict_from_name(const char *s, enum verdict *ret);

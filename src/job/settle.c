@@ -88,6 +88,7 @@ static void outcome_of(struct runtime *rt, const struct job_info *i, struct outc
   o->started_at = copy(i->state.started_at);
   o->finished_at = copy(i->state.finished_at);
   for (size_t k = 0; k < i->argv.n; k++) strv_add(&o->command, i->argv.v[k]);
+  if (i->state.ever_started) outcome_output_uncounted(o);
 }
 
 /* A 0 that nobody watched from before the start is a success only if the engine remembers the start and no

@@ -13,6 +13,7 @@ settled() { recorded "$1" && gone "$1"; }
   is "$(field "$id" verdict) $(field "$id" cause) $(field "$id" exit_code)" 'failed exit 7'
   is "$(result verdict) $(result exit_status) $(result removed)" 'failed 7 true'
   is "$(result record_hash)" "$(field "$id" hash)"
+  is "$(result output.stdout_bytes) $(result output.gap)" 'null null' # nobody counted
   is "$(outcomes_of "$id")" 1
   nothing_left 5
   within 5 no_guardian "$id"
