@@ -88,7 +88,7 @@ start_tls() {
 }
 stop_tls() {
   local pid
-  while read -r pid; do kill "$pid" 2>/dev/null || :; done <"$BATS_FILE_TMPDIR/relay.pid"
+  [[ ! -e $BATS_FILE_TMPDIR/relay.pid ]] || while read -r pid; do kill "$pid" 2>/dev/null || :; done <"$BATS_FILE_TMPDIR/relay.pid"
   [[ -z ${TLS_ENGINE-} ]] || "$PROJECT/scripts/engine" stop "$TLS_ENGINE" --remove >&2
 }
 at_tls() {
