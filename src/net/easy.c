@@ -43,13 +43,17 @@ bool easy_is_loopback(const char *host) {
 }
 
 /* OpenSSL's own start is a fifth of the work of a whole run: configuration, names of ciphers, texts of
- * faults. None of it is wanted on a Unix socket. What the first client of a process says stays so. */
+ * faults. None of it is wanted on a Unix socket. TLS finds its ciphers without those names, which only keys
+ * need that are encrypted themselves; the machine's configuration holds its policy, and is read. What the
+ * first client of a process says stays so. */
 void easy_global(const struct endpoint *ep) {
   if (ep->scheme == ENDPOINT_UNIX)
     OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_NO_ADD_ALL_CIPHERS |
                             OPENSSL_INIT_NO_ADD_ALL_DIGESTS | OPENSSL_INIT_NO_LOAD_CRYPTO_STRINGS |
                             OPENSSL_INIT_NO_ATEXIT,
                         NULL);
+  else if (!ep->cert && !ep->cert_data)
+    OPENSSL_init_crypto(OPENSSL_INIT_NO_ADD_ALL_CIPHERS, NULL);
 }
 
 static void set_blob(CURL *e, CURLoption option, char *pem) {

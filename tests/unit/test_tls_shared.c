@@ -4,6 +4,7 @@
 #include "base/fd.h"
 #include "certificate.h"
 #include "descriptors.h"
+#include "net/easy.h"
 #include "net/http.h"
 #include "net/tls_shared.h"
 #include "server.h"
@@ -290,9 +291,43 @@ static void authorities_that_are_none(void **state) {
   http_client_free(c);
 }
 
+/* What OpenSSL can do in a process of its own, begun as ours or as it likes. */
+static void ciphers_of(bool ours, char *ret, size_t size) {
+  int ends[2];
+  size_t n = 0;
+  ssize_t k;
+  assert_int_equal(pipe(ends), 0);
+  pid_t pid = fork();
+  if (!pid) {
+    struct endpoint ep = {.scheme = ENDPOINT_TCP, .tls = true};
+    if (ours) easy_global(&ep);
+    SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
+    SSL_CTX_set_cipher_list(ctx, "ALL:COMPLEMENTOFALL:@SECLEVEL=0");
+    STACK_OF(SSL_CIPHER) *all = SSL_CTX_get_ciphers(ctx);
+    for (int i = 0; i < sk_SSL_CIPHER_num(all); i++)
+      dprintf(ends[1], "%s ", SSL_CIPHER_get_name(sk_SSL_CIPHER_value(all, i)));
+    _exit(0);
+  }
+  close(ends[1]);
+  while (n + 1 < size && (k = read(ends[0], ret + n, size - n - 1)) > 0) n += (size_t)k;
+  ret[n] = '\0';
+  close(ends[0]);
+  waitpid(pid, NULL, 0);
+}
+
+static void no_cipher_is_missing(void **state) {
+  static char usual[16384], ours[16384];
+  (void)state;
+  ciphers_of(false, usual, sizeof usual);
+  ciphers_of(true, ours, sizeof ours);
+  assert_non_null(strstr(usual, "TLS_AES_256_GCM_SHA384 "));
+  assert_string_equal(ours, usual);
+}
+
 #define TLS_TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 int main(void) {
   const struct CMUnitTest tests[] = {
+      cmocka_unit_test(no_cipher_is_missing), /* first: nothing of OpenSSL has begun */
       TLS_TEST(the_second_connection_takes_up_the_first),
       TLS_TEST(another_client_begins_anew),
       TLS_TEST(another_certificate_begins_anew),
