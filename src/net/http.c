@@ -19,6 +19,7 @@ struct http_client {
   struct endpoint ep;
   struct ssh_tunnel *tunnel;      /* NULL: none */
   struct podman_service *service; /* NULL: none */
+  unsigned running, most;         /* exchanges now; and the most there were: as many connections were made */
 };
 
 /* libcurl's callbacks fill `pending`, `response` and the flags; run() tells the owner, outside of libcurl. */
@@ -39,6 +40,7 @@ struct http_exchange {
   CURLcode rc;
   int64_t begun;
   bool head_came, head_told, paused, stopped /* pending is full */, over, told;
+  bool counted; /* in client->running */
   bool in_run, freed;
   char text[CURL_ERROR_SIZE];
 };
@@ -199,8 +201,14 @@ static size_t on_body(char *p, size_t size, size_t n, void *data) {
   return n;
 }
 
+static void leave(struct http_exchange *x) {
+  if (x->counted) x->client->running--;
+  x->counted = false;
+}
+
 static void on_over(void *data, CURLcode rc) {
   struct http_exchange *x = data;
+  leave(x);
   x->rc = rc;
   /* A connection closed in the middle of the head is an orderly end to libcurl. */
   if (!rc && !x->head_came) x->rc = CURLE_GOT_NOTHING;
@@ -220,6 +228,7 @@ static void on_timeout(void *data) {
 /* Telling the owner; after each call it may have freed the exchange. */
 
 static void destroy(struct http_exchange *x) {
+  leave(x);
   transfer_end(&x->transfer);
   curl_easy_cleanup(x->transfer.easy);
   for (struct curl_slist *l = x->headers; l; l = l->next) explicit_bzero(l->data, strlen(l->data));
@@ -354,7 +363,15 @@ struct http_exchange *http_begin(struct http_client *c, const struct http_reques
   curl_easy_setopt(e, CURLOPT_WRITEDATA, x);
   if (req->timeout_ms > 0) x->timer = loop_timer(c->loop, req->timeout_ms, on_timeout, x);
   transfer_begin(c->loop, &x->transfer);
+  x->counted = true;
+  if (++c->running > c->most) c->most = c->running;
   return x;
+}
+
+void http_wait_free(struct http_client *c, int64_t ms) {
+  int64_t until = clock_ms() + ms, left;
+  while (c->running && c->running >= c->most && (left = until - clock_ms()) > 0)
+    loop_step(c->loop, (int)left);
 }
 
 void http_pause(struct http_exchange *x, bool paused) {

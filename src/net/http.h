@@ -49,6 +49,10 @@ char *http_header(const struct http_response *r, const char *name);
 int http_call(struct http_client *c, const struct http_request *req, struct http_response *ret,
               struct error *err);
 
+/* Every connection is busy: the loop turns until one of them is done, at most for ms (no interrupt is asked).
+ * A new one costs more than most requests do; for calls that nobody waits for. */
+void http_wait_free(struct http_client *c, int64_t ms);
+
 /* Long ones: begins and returns; callbacks come from loop_step(). */
 struct http_handlers {
   void (*on_head)(void *data, long status);             /* head complete; may be NULL */

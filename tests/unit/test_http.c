@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 
 #define BIG (4u << 20)
-enum { DIED }; /* counters */
+enum { DIED, CAME }; /* counters */
 
 static void serve_big(int fd) {
   static char chunk[65536];
@@ -34,6 +34,7 @@ static void serve_echo(int fd, const char *req) {
 static void serve(int fd, int connection, struct counters *count, const void *data) {
   static char req[3 << 20];
   (void)connection, (void)data;
+  __sync_fetch_and_add(&count->n[CAME], 1);
   for (int served = 0; server_request(fd, req, sizeof req); served++) {
     if (strstr(req, " /ok"))
       server_puts(fd, "HTTP/1.1 200 OK\r\nApi-Version:  1.41 \r\nContent-Length: 5\r\n\r\nhello");
@@ -210,6 +211,38 @@ static void connections_are_kept_and_dropped(void **state) {
   assert_int_equal(call(n, "POST", "/die", true, &r, &err), 0); /* a fresh one: answered */
   assert_int_equal(r.status, 204);
   http_response_done(&r);
+}
+
+static void ok(struct net *n) {
+  struct http_response r;
+  struct error err = ERROR_INIT;
+  assert_int_equal(call(n, "GET", "/ok", false, &r, &err), 0);
+  http_response_done(&r);
+}
+
+static void a_call_may_wait_for_a_free_connection(void **state) {
+  struct net *n = *state;
+  struct http_request soon = {.method = "GET", .path = "/pause"}, never = {.method = "GET", .path = "/hang"};
+  struct http_handlers h = {.on_done = done_count};
+  int done = 0;
+  http_wait_free(n->client, 10000); /* nothing to wait for */
+  struct http_exchange *x = http_begin(n->client, &soon, &h, &done);
+  http_wait_free(n->client, 10000);
+  assert_int_equal(done, 1);
+  ok(n);
+  assert_int_equal(n->server.count->n[CAME], 1);
+  http_exchange_free(x);
+  x = http_begin(n->client, &never, &h, &done);
+  int64_t begun = clock_ms();
+  http_wait_free(n->client, 200);
+  assert_in_range(clock_ms() - begun, 200, 8000);
+  ok(n);
+  assert_int_equal(n->server.count->n[CAME], 2);
+  begun = clock_ms();
+  http_wait_free(n->client, 10000); /* the second one is free */
+  http_exchange_free(x);
+  http_wait_free(n->client, 10000);
+  assert_in_range(clock_ms() - begun, 0, 8000);
 }
 
 static void fails(struct net *n, const char *path, enum error_kind kind, const char *words) {
@@ -419,6 +452,7 @@ int main(void) {
       NET_TEST(a_changing_request_reaches_the_server_once),
       NET_TEST(a_reading_request_is_sent_again),
       NET_TEST(connections_are_kept_and_dropped),
+      NET_TEST(a_call_may_wait_for_a_free_connection),
       NET_TEST(faults_have_a_kind_and_a_reason),
       NET_TEST(a_limit_in_time),
       NET_TEST(no_engine_there),

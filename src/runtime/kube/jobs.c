@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define SHORT_MS 100
+
 static char *label(json_t *labels, const char *key) {
   return xstrdup(json_string_value(json_object_get(labels, key)));
 }
@@ -195,6 +197,8 @@ int kube_jobs(struct runtime *rt, bool ended_only, job_skip *skip, struct job_li
   struct lists l = {0};
   struct strv ids = {0};
   struct job_list jobs = {0};
+  /* While somebody's job runs: a log that is just being read is soon over, one that is followed is not. */
+  if (ended_only) http_wait_free(k->http, SHORT_MS);
   int rc = list_of(k, "", "secrets", KUBE_LABEL_ID, &l.secrets, err);
   if (rc == 0) rc = list_of(k, "batch/v1", "jobs", KUBE_LABEL_ID, &l.jobs, err);
   if (rc == 0) {
