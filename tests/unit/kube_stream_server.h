@@ -140,11 +140,11 @@ static void talk(struct peer *p, struct shared *s) {
       int i = __sync_fetch_and_add(&s->n[RESIZES], 1);
       if (i < 8) memcpy((char *)s->seen + i * 64, text + 1, n - 1);
     }
+    if (scene.v == -1) return; /* dies in the middle */
     if (text[0] == 255 && n == 2 && text[1] == CHANNEL_INPUT) {
       finish(p, s, 5);
       return;
     }
-    if (scene.v == -1) return; /* dies in the middle */
     if (scene.early && n > 1 && text[0] == CHANNEL_INPUT) {
       frame(p, WEBSOCKET_BINARY, "\1typed\r\n", 8);
       s->n[ENDED] = 1;

@@ -325,6 +325,25 @@ static void input_that_is_cut_is_lost(void **state) {
   close_world(&w);
 }
 
+/* The command was quicker than the word that its input had ended. */
+static void an_input_of_nothing_is_whole(void **state) {
+  struct world w;
+  (void)state;
+  scene.out = lines;
+  scene.v = -1;
+  open_world(&w);
+  attach(&w, false, true);
+  UNTIL(&w, w.writable);
+  assert_int_equal(stream_end_input(w.stream), 1);
+  for (int i = 0; i < 10; i++) loop_step(w.loop, 20); /* the connection is closed */
+  assert_int_equal(stream_end_input(w.stream), 1);
+  w.s.shared->n[ENDED] = 1;
+  UNTIL(&w, w.ends);
+  assert_false(w.bad);
+  assert_int_equal(stream_end_input(w.stream), 0);
+  close_world(&w);
+}
+
 static void a_command_that_ends_first_takes_no_input(void **state) {
   struct world w;
   (void)state;
@@ -427,6 +446,7 @@ int main(void) {
       cmocka_unit_test(logs_since_and_once),
       cmocka_unit_test(input_arrives),
       cmocka_unit_test(input_that_is_cut_is_lost),
+      cmocka_unit_test(an_input_of_nothing_is_whole),
       cmocka_unit_test(a_command_that_ends_first_takes_no_input),
       cmocka_unit_test(refused_in_the_servers_words),
       cmocka_unit_test(a_terminal),

@@ -250,7 +250,8 @@ long kube_attach_send(struct kube_stream *s, const void *p, size_t n) {
 int kube_attach_end_input(struct kube_stream *s) {
   if (s->tty || s->end_arrived) return 0;
   if (!s->input) return -1;
-  if (s->ended && !s->sent && !s->attached) return 0;
+  if (!s->sent && s->ended) return 0; /* nothing of nothing is missing */
+  if (!s->sent && s->socket_over) return 1;
   if (!s->socket || s->socket_over) return s->socket_over ? -1 : 1;
   s->end_asked = true;
   int r = kube_socket_end_input(s->socket);
