@@ -71,7 +71,7 @@ later() { # a later caller, with a result file of its own
   [[ $status == 122 || $status == 120 ]]
   later --lock q --if-locked wait --lock-wait 60 -- probe line third
   status_is 0
-  nothing_left 20
+  nothing_left 60
 }
 
 @test "--once: 10 at the same instant, one execution, the same output and status for all; a later one is told" {
