@@ -217,6 +217,8 @@ void job_conclude(struct job *j) {
   if (told && !j->left) {
     once_store(j);
     record(j);
+    event_watch_free(TAKE(j->watch)); /* what is told from now on is our own doing */
+    wait_free(TAKE(j->wait));
     if (!j->history_owed) done = finish_container(j);
   } else {
     atomic_store(&j->ledger->handed_over,
