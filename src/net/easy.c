@@ -92,6 +92,8 @@ CURL *easy_new(const struct endpoint *ep, const char *path, char *text) {
   curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS, CONNECT_TIMEOUT_MS);
   if (ep->scheme == ENDPOINT_UNIX) {
     curl_easy_setopt(e, CURLOPT_UNIX_SOCKET_PATH, ep->socket_path);
+    /* There is no second address to try meanwhile, but libcurl would wake up for it. */
+    curl_easy_setopt(e, CURLOPT_HAPPY_EYEBALLS_TIMEOUT_MS, CONNECT_TIMEOUT_MS);
     curl_easy_setopt(e, CURLOPT_NOPROXY, "*");
     return e;
   }
