@@ -197,6 +197,11 @@ static enum error_kind interrupt(void *data, struct error *err) {
   return ERR_CANCELLED;
 }
 
+/* What interrupts is heard of when the loop turns: a signal or a time wakes it. */
+static void turn(void *data) {
+  (void)data;
+}
+
 static void an_interrupt_ends_every_wait(void **state) {
   static const struct watch_handlers h = {.on_event = on_event};
   BENCH(PING, {.request = "/events", .answer = "HTTP/1.1 200 OK\r\n", .hold = true},
@@ -205,6 +210,8 @@ static void an_interrupt_ends_every_wait(void **state) {
   struct told t = {0};
   struct event_watch *w;
   struct settings s = {0};
+  struct timer *turns[20];
+  for (int i = 0; i < 20; i++) turns[i] = loop_timer(b.loop, 20 * i, turn, NULL);
   setenv("DOCKER_CONFIG", "/nowhere", 1);
   loop_set_interrupt(b.loop, (struct interrupt){.fn = interrupt, .data = &asked});
   assert_int_equal(b.ops->watch(b.rt, "j", &h, &t, &w, &err), -1);
@@ -212,6 +219,7 @@ static void an_interrupt_ends_every_wait(void **state) {
   asked = -2;
   assert_int_equal(b.ops->pull(b.rt, &s, "r.io/x", NULL, &err), -1);
   assert_int_equal(err.kind, ERR_CANCELLED);
+  for (int i = 0; i < 20; i++) timer_free(turns[i]);
   close_bench(&b);
 }
 
