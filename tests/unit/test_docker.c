@@ -177,15 +177,23 @@ static enum error_kind interrupt_at_third(void *data, struct error *err) {
   return ERR_CANCELLED;
 }
 
+/* A signal or a time would turn the loop. */
+static void turn(void *data) {
+  (void)data;
+}
+
 static void an_interrupted_carrier_goes(void **state) {
   BENCH({.request = "DELETE /v1.41/containers/run-once.carrier.", .once = true, .answer = OK},
         {"/volumes/", VOLUME}, {.request = "/containers/create", .answer = "", .hold = true});
   int asked = 0;
   char *data;
   size_t n;
+  struct timer *turns[3];
+  for (int i = 0; i < 3; i++) turns[i] = loop_timer(b.loop, 200 + 50 * i, turn, NULL);
   loop_set_interrupt(b.loop, (struct interrupt){.fn = interrupt_at_third, .data = &asked});
   assert_int_equal(b.ops->claim_load(b.rt, "h", "x", "f", &data, &n, &err), -1);
   assert_int_equal(err.kind, ERR_CANCELLED);
+  for (int i = 0; i < 3; i++) timer_free(turns[i]);
   assert_string_equal(err.text, "reaching the once-record failed: interrupted");
   assert_int_equal(b.engine.count->n[0], 1);
   assert_ptr_equal(loop_set_interrupt(b.loop, (struct interrupt){0}).data, &asked);
