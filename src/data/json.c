@@ -1,7 +1,6 @@
 #include "data/json.h"
 #include "base/alloc.h"
 #include "base/limits.h"
-#include "data/json_plain.h"
 #include <string.h>
 
 /* jansson's own limit of nesting is 2,048 and fixed when it was built, so ours is held before it reads. Only
@@ -51,8 +50,6 @@ json_t *json_parse(const char *text, size_t len, struct error *err) {
     error_set(err, ERR_ENGINE, "not JSON: more than %u MiB", LIMIT_JSON >> 20);
     return NULL;
   }
-  json_t *plain = json_plain(text, len);
-  if (plain) return plain;
   if (too_deep(text, len)) {
     error_set(err, ERR_ENGINE, "not JSON: nested deeper than %d", LIMIT_JSON_DEPTH);
     return NULL;

@@ -35,9 +35,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   CLEANUP_JSON json_t *rest = json_parse_without((const char *)data, size, names, NULL);
   CLEANUP_JSON json_t *o = json_parse((const char *)data, size, &err);
   if (!o != (err.kind == ERR_ENGINE)) abort();
-  CLEANUP_JSON json_t *jansson = json_loadb((const char *)data, size, JSON_DECODE_ANY, NULL);
-  if (o && !json_equal(o, jansson)) abort();
-  if (!o && jansson && !strstr(err.text, "nested deeper")) abort();
   if (!o) return 0;
   if (!part || !rest) abort();
   json_at(o, "State.ExitCode");

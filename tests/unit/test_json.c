@@ -1,6 +1,5 @@
 #include "base/limits.h"
 #include "data/json.h"
-#include "data/json_plain.h"
 #include "descriptors.h"
 #include <stdlib.h>
 #include <string.h>
@@ -269,45 +268,6 @@ static void arrays_are_left_out(void **state) {
   assert_string_equal(err.text, "not JSON: syntax at byte 18 of 19"); /* of the text as it came */
 }
 
-/* What is plain is read by ourselves, all else by jansson: nobody can tell by the answer. */
-static void both_readers_say_the_same(void **state) {
-  (void)state;
-  static const struct {
-    const char *text;
-    bool plain;
-  } rows[] = {
-      {" {\"a\" : [ 1 , -2,0,-0, true,false,null, \"\", {} , [] ] }\n", true},
-      {"\"\\\"\\\\\\/\\b\\f\\n\\r\\t x\"", true},
-      {"{\"a\":1,\"a\":2,\"\":{\"\":0}}", true},
-      {"[999999999999999999,-999999999999999999]", true},
-      {"7", true},
-      {"[9223372036854775807]", false},
-      {"[1.5,1e3,1E-2]", false},
-      {"\"\\u00e4\\u0020\"", false},
-      {"\"\xc3\xa4\"", false},
-      {"{\"a\\tb\":1}", false},
-  };
-  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-    CLEANUP_JSON json_t *other = json_loadb(rows[i].text, strlen(rows[i].text), JSON_DECODE_ANY, NULL),
-                        *plain = json_plain(rows[i].text, strlen(rows[i].text)), *o = parse(rows[i].text);
-    assert_true(json_equal(o, other));
-    assert_int_equal(plain != NULL, rows[i].plain);
-  }
-  static const char *const bad[] = {
-      "",    " ",   "{",        "[",        "\"",         "\"\\", "\"\\x\"", "\"\n\"", "01",
-      "-",   "+1",  "1x",       "truex",    "tru",        "nul",  "[1,]",    "[,1]",   "[1 2]",
-      "{,}", "{1}", "{\"a\"}",  "{\"a\":}", "{\"a\":1,}", "[1]]", "{}x",     "[\"a]",  "\"\x7f\x80\"",
-      "-01", ".5",  "\"\xff\"",
-  };
-  for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-    struct error err = ERROR_INIT;
-    assert_null(json_plain(bad[i], strlen(bad[i])));
-    assert_null(json_parse(bad[i], strlen(bad[i]), &err));
-  }
-  assert_null(json_plain("1\0", 2));
-  assert_null(json_plain("\"\\\0\"", 4));
-}
-
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(reads_by_path),
@@ -322,7 +282,6 @@ int main(void) {
       cmocka_unit_test(a_part_inside_of_a_part),
       cmocka_unit_test(a_part_of_rows),
       cmocka_unit_test(arrays_are_left_out),
-      cmocka_unit_test(both_readers_say_the_same),
       cmocka_unit_test(a_part_of_what_is_no_json),
   };
   return RUN_TESTS(tests);
