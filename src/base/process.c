@@ -1,11 +1,12 @@
 #include "base/process.h"
 #include "base/alloc.h"
+#include "base/fd.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <link.h>
 #include <signal.h>
-#include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -104,8 +105,9 @@ void process_drop_code(void) {
   dl_iterate_phdr(drop_segments, NULL);
 }
 
-#define STACK_PAGES 8       /* as deep as a run goes */
-#define HEAP_MAX (1u << 20) /* what malloc() has left of its last step is a part of that; else it is not the heap */
+#define STACK_PAGES 8 /* as deep as a run goes */
+#define HEAP_MAX                                                                                             \
+  (1u << 20) /* what malloc() has left of its last step is a part of that; else it is not the heap */
 
 void process_expect_memory(void) {
   uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
@@ -117,6 +119,17 @@ void process_expect_memory(void) {
     madvise((void *)heap, heap_end - heap, MADV_POPULATE_WRITE);
   madvise((void *)(stack - STACK_PAGES * page), STACK_PAGES * page, MADV_POPULATE_WRITE);
   errno = saved;
+}
+
+bool process_stands_still(pid_t pid) {
+  char path[32], stat[512];
+  snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
+  CLEANUP_FD int fd = open(path, O_RDONLY | O_CLOEXEC);
+  ssize_t n = fd < 0 ? -1 : read(fd, stat, sizeof stat - 1);
+  if (n <= 0) return false;
+  stat[n] = '\0';
+  const char *name_end = strrchr(stat, ')'); /* a name may hold anything */
+  return name_end && (name_end[1] == ' ') && (name_end[2] == 'T' || name_end[2] == 't');
 }
 
 void process_end_with_parent(void) {

@@ -153,7 +153,9 @@ int job_start(struct job *j, struct error *err) {
     return -1;
   if (job_interrupted(j, err) != ERR_NONE) return -1;
   job_phase(j, PHASE_CREATE);
+  j->ledger->starting_at = clock_ms();
   ledger_word(j->ledger, WORD_STARTING);
+  job_tell_guardian(j);
   waiting_begin(j);
   int rc = j->rt->ops->start(j->rt, j->cid, err);
   waiting_end(j);

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #define LOOK_MS 15000 /* poll(2) does not count a suspend; clock_ms() does */
+#define STILL_MS 1000 /* so often it is looked whether it stands still */
 #define STUCK_MS 2000 /* a launcher that has not acted on a deadline by then is stopped or stuck */
 
 struct guardian {
@@ -76,9 +77,16 @@ static int receive(int pair, int *stream) {
   return 1;
 }
 
-static int64_t stuck_at(const struct ledger *l) {
-  bool waiting = atomic_load(&l->word) == WORD_STARTED && l->deadline_at && !atomic_load(&l->deadline_fired);
-  return waiting ? l->deadline_at + STUCK_MS : 0;
+/* When the launcher should have acted on --timeout; 0: never. While start is under way it may wait for long
+ * in good order: then it has to be seen standing still, too. */
+static int64_t stuck_at(const struct guardian_task *t, bool starting_held) {
+  const struct ledger *l = t->ledger;
+  int word = atomic_load(&l->word);
+  if (atomic_load(&l->deadline_fired)) return 0;
+  if (word == WORD_STARTED) return l->deadline_at ? l->deadline_at + STUCK_MS : 0;
+  if (word != WORD_STARTING || !t->req->timeout || starting_held) return 0;
+  int64_t at = l->starting_at + t->req->timeout + STUCK_MS, now = clock_ms();
+  return now < at || process_stands_still(getppid()) ? at : now + STILL_MS;
 }
 
 /* The launcher still holds the connection: closing ours is not enough. Over TCP neither is shutdown(2): what
@@ -92,27 +100,34 @@ static void cut_loose(int stream) {
 /* The launcher stands still, and while its stream is not read the engine's own calls hang: cut it loose, then
  * end the command in a process of its own, so that this one goes on watching. */
 static void hold_deadline(const struct guardian_task *t, int pair, int *stream) {
-  atomic_store(&t->ledger->deadline_fired, (int)DEADLINE_RUN);
-  atomic_store(&t->ledger->our_stop, true);
+  pid_t launcher = getppid();
+  if (atomic_load(&t->ledger->word) == WORD_STARTED) {
+    atomic_store(&t->ledger->deadline_fired, (int)DEADLINE_RUN);
+    atomic_store(&t->ledger->our_stop, true);
+  }
   if (*stream >= 0) cut_loose(*stream);
   fd_close(stream);
   pid_t child = fork();
   if (child) return;
   close(pair);
-  takeover_stop(t);
+  takeover_stop(t, launcher);
   _exit(0);
 }
 
 static void watch_over(const struct guardian_task *t, int pair) {
   int stream = -1;
+  bool starting_held = false;
   for (;;) {
-    int64_t at = stuck_at(t->ledger), left = at ? at - clock_ms() : -1;
+    int64_t at = stuck_at(t, starting_held), left = at ? at - clock_ms() : -1;
     struct pollfd p = {pair, POLLIN, 0};
     int k = poll(&p, 1, at ? (left > 0 ? (int)(left < LOOK_MS ? left : LOOK_MS) : 0) : LOOK_MS);
     while (waitpid(-1, NULL, WNOHANG) > 0) {
     }
     if (k > 0 && !receive(pair, &stream)) break;
-    if (at && clock_ms() >= at && stuck_at(t->ledger)) hold_deadline(t, pair, &stream);
+    at = stuck_at(t, starting_held);
+    if (!at || clock_ms() < at) continue;
+    starting_held = atomic_load(&t->ledger->word) == WORD_STARTING;
+    hold_deadline(t, pair, &stream);
   }
   fd_close(&stream); /* at once: it would keep the connection open */
 }

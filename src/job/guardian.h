@@ -7,6 +7,7 @@
 #define JOB_GUARDIAN_H
 #include "job/job.h"
 #include "job/ledger.h"
+#include <sys/types.h>
 
 struct guardian;
 struct guardian_task { /* borrowed by both sides of the fork */
@@ -33,6 +34,7 @@ void guardian_dismiss(struct guardian *g);
 /* takeover.c, in the guardian: what is owed after the launcher's end. Returns when nothing is. */
 void takeover(const struct guardian_task *t, bool owed /* by our own job, else only by others */);
 /* Ends the command of a launcher that stands still, at its deadline: stop signal, grace, KILL. Records
- * nothing. */
-void takeover_stop(const struct guardian_task *t);
+ * nothing. Where the launcher does not know yet that the command began, the deadline is that of the engine's
+ * account, and `launcher` (whose child's child this is) may go on before it: then nothing is done. */
+void takeover_stop(const struct guardian_task *t, pid_t launcher);
 #endif

@@ -158,15 +158,18 @@ static int begin(struct job *j, struct error *err) {
   return job_start(j, err);
 }
 
+void job_tell_guardian(struct job *j) {
+  if (!j->req->timeout) return; /* there is nothing that it would have to do for us */
+  int fd = j->stream ? stream_fd(j->stream) : -1;
+  if (fd >= 0)
+    guardian_stream(j->guardian, fd);
+  else
+    guardian_wake(j->guardian);
+}
+
 static void attached(struct job *j) {
   struct error err = ERROR_INIT;
-  if (j->ledger->deadline_at) { /* else there is nothing that it would have to do for us */
-    int fd = j->stream ? stream_fd(j->stream) : -1;
-    if (fd >= 0)
-      guardian_stream(j->guardian, fd);
-    else
-      guardian_wake(j->guardian);
-  }
+  job_tell_guardian(j);
   if (j->req->settings->tty) {
     j->sig.resized = true;
     if (j->req->settings->open_stdin && tty_raw(STDIN_FILENO, &err)) job_say(j, "%s", err.text);

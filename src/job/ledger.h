@@ -36,6 +36,7 @@ struct ledger {
   _Atomic bool outside_kill; /* the launcher saw a kill that was not ours */
   int64_t stop_grace_ms;
   char stop_signal[24];
+  int64_t starting_at;         /* clock_ms(): start was about to be sent */
   int64_t deadline_at;         /* clock_ms(); 0 none: --timeout */
   _Atomic int64_t last_output; /* clock_ms() of the last byte, for --idle-timeout */
   _Atomic int64_t input_sent;

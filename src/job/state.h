@@ -118,6 +118,7 @@ int job_pull(struct job *j, struct error *err);
 int job_create(struct job *j, struct error *err);
 int job_start(struct job *j, struct error *err);
 /* run.c: until the command has ended, contact is given up, or it is left running. */
+void job_tell_guardian(struct job *j); /* of the stream, and that a deadline was or will be set */
 void job_run_phase(struct job *j);
 void job_stop(struct job *j); /* stop signal now, KILL after the grace */
 void job_signal(struct job *j, int signo);

@@ -17,6 +17,7 @@
 
 #define REPLAY_MS 300 /* remembered events come right behind the head */
 #define KEY_AGAIN_MS 500
+#define LOOK_MS 500
 #define ANSWERS_MS 200 /* the first answers have come by then: what is left to do is waiting */
 #define TTY_STAY_MS                                                                                          \
   600000 /* contract section 5: a terminal's command waits that long for somebody to come back */
@@ -274,14 +275,36 @@ void takeover(const struct guardian_task *t, bool is_owed) {
   leave(j);
 }
 
-void takeover_stop(const struct guardian_task *t) {
+/* Its start is under way as far as the launcher has seen: the deadline counts from when the engine says that
+ * it began. False: it ended, cannot be told, or the launcher goes on and holds the deadline itself. */
+static bool await_deadline(struct job *j, pid_t launcher) {
+  while (atomic_load(&j->ledger->word) == WORD_STARTING && process_stands_still(launcher)) {
+    struct error err = ERROR_INIT;
+    struct container_state st;
+    if (j->rt->ops->state(j->rt, j->cid, &st, &err)) {
+      if (!job_out_of_contact(&err) || contact(j)) return false;
+      continue;
+    }
+    if (st.status == STATE_EXITED || st.status == STATE_DEAD) return false;
+    int64_t began = clock_parse_rfc3339(st.started_at), now = j->rt->ops->clock_ns(j->rt);
+    bool over = st.ever_started && began && now >= began + j->req->timeout * 1000000 + RUNTIME_CLOCK_NS;
+    if (over) return true;
+    pause_ms(j, LOOK_MS);
+  }
+  return false;
+}
+
+void takeover_stop(const struct guardian_task *t, pid_t launcher) {
   struct outcome o;
   struct job *j = job_of(t, &o);
   if (!j) return;
   struct error err = ERROR_INIT;
   j->cid = xstrdup(t->ledger->container_id);
-  if (*j->cid && !contact(j) && !j->rt->ops->wait_begin(j->rt, j->cid, false, &j->wait, &err)) {
+  bool early = atomic_load(&t->ledger->word) == WORD_STARTING;
+  bool due = *j->cid && !contact(j) && (!early || await_deadline(j, launcher));
+  if (due && !j->rt->ops->wait_begin(j->rt, j->cid, false, &j->wait, &err)) {
     j->ev.deadline = DEADLINE_RUN;
+    atomic_store(&t->ledger->deadline_fired, (int)DEADLINE_RUN);
     job_stop(j);
     job_run_phase(j);
   }

@@ -318,3 +318,16 @@ command_err() { grep -av '^run-once: ' "$ERR" || :; }
   verdict_is unknown input_cut
   nothing_left
 }
+
+@test "--timeout is held when the launcher stands still before start was answered" {
+  through stall:1:/start:6000
+  start_job "${via[@]}" --timeout 2 --stop-grace 1 -- probe ignore TERM line ready forever
+  id=$(job_id) c=$(job_container)
+  kill -STOP "$launcher"
+  within 15 eval '[[ $(timeout 3 docker inspect -f "{{.State.Running}}" '"$c"') == false ]]'
+  kill -CONT "$launcher"
+  end_job
+  status_is 124
+  verdict_is killed deadline_run
+  nothing_left 5
+}
