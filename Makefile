@@ -77,7 +77,7 @@ check-e2e: ## end-to-end tests against a private engine
 check-compose: $(B)/compose-settings ## Compose files against Debian's docker-compose
 	@tests/compose/run $(B)/compose-settings
 check-fault: all tools ## faults at every step of a job's life
-	@tests/fault/run
+	@RUN_ONCE="$${RUN_ONCE:-$(abspath $(B))/run-once}" RUN_ONCE_TEST_TOOLS="$${RUN_ONCE_TEST_TOOLS:-$(abspath $(B))/tools}" tests/fault/run
 
 # One libFuzzer target a parser: tests/fuzz/fuzz_NAME.c, seeds in tests/fuzz/corpus/NAME/.
 $(B)/fuzz/%: tests/fuzz/fuzz_%.c $(LIB_SRC) $(B)/flags

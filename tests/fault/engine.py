@@ -9,6 +9,7 @@ import time
 import urllib.parse
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+PROBE = os.environ.get("RUN_ONCE_TEST_TOOLS", f"{ROOT}/build/tools") + "/probe"
 IMAGE, VOLUME = "run-once-test", "fault-data"
 
 
@@ -44,7 +45,7 @@ class Engine:
     def prepare(self):
         said = self.start()
         os.makedirs(os.path.dirname(self.history), mode=0o700, exist_ok=True)
-        subprocess.run([f"{ROOT}/scripts/test-image", f"unix://{self.socket}", f"{ROOT}/build/tools/probe"], check=True)
+        subprocess.run([f"{ROOT}/scripts/test-image", f"unix://{self.socket}", PROBE], check=True)
         self.call("POST", "/volumes/create", {"Name": VOLUME})
         self.data = self.call("GET", f"/volumes/{VOLUME}")["Mountpoint"]
         return said
