@@ -201,6 +201,12 @@ class Docker:
         return found + ["volume " + x for x in self.docker("volume", "ls", "-q", "--filter", f"label=run-once.id={job}").split()
                         if not re.match(r"run-once\.once\.", x)]
 
+    def clear_keys(self):
+        """What a case that broke off has not freed: each that goes well frees its own."""
+        for thing in self.everything() - self.before:
+            if thing.startswith("volume run-once.once."):
+                self.docker("volume", "rm", thing.split()[1], check=False)
+
     def left_of_all(self):
         mine = {f"container {self.id_of('container', n)}" for n in (APP, MOVED)} | {f"network {self.id_of('network', NETWORK)}"}
         return sorted(self.everything() - self.before - mine)

@@ -197,6 +197,11 @@ class Kubernetes:
         names = self.k("get", "jobs,pods,secrets,configmaps", "-l", f"run-once/id={job}", "-o", "name").split()
         return [x for x in names if not x.startswith("secret/run-once-once-")]  # the record of a once-key is meant to stay
 
+    def clear_keys(self):
+        for name in self.left_of_all():
+            if name.startswith("secret/run-once-once-"):
+                self.k("delete", name, "--ignore-not-found")
+
     def left_of_all(self):
         return self.k("get", "jobs,pods,secrets,configmaps", "-l", "run-once/id", "-o", "name").split()
 
