@@ -286,11 +286,31 @@ static void settle_claims(struct runtime *rt, struct loop *loop, struct history 
   }
 }
 
-/* A mark of life has done its duty when the history has an end, or when nobody could do anything with it. */
-static bool drop_mark(void *data, const char *job_id, int64_t age_s) {
-  bool ended = false;
-  if ((known(data, job_id, &ended) && ended) || age_s > STALE_S) live_forget(job_id);
+/* --- marks of life --- */
+
+static bool gather(void *data, const char *job_id, int64_t age_s) {
+  if (age_s > STALE_S)
+    live_forget(job_id);
+  else
+    json_object_set_new(data, job_id, json_true());
   return false;
+}
+
+static int forget_ended(void *data, const json_t *line, struct error *err) {
+  const char *id = json_str(line, "id"), *event = json_str(line, "event");
+  (void)err;
+  if (id && event && strcmp(event, "intent") != 0 && !json_object_del(data, id)) live_forget(id);
+  return 0;
+}
+
+/* A mark has done its duty when the history has an end, or when nobody could do anything with it. The history
+ * is read once for all of them: those of other engines and histories stay, and may be many. */
+static void settle_marks(struct history *h) {
+  CLEANUP_JSON json_t *dead = json_object();
+  struct error err = ERROR_INIT;
+  live_dead(NULL, 0, gather, dead);
+  if (json_object_size(dead) && history_each(h, forget_ended, dead, &err))
+    trace(TRACE_JOB, "marks of life: %s", err.text);
 }
 
 void remains_settle(struct runtime *rt, struct loop *loop, struct history *h, bool now, const char *settler,
@@ -301,7 +321,7 @@ void remains_settle(struct runtime *rt, struct loop *loop, struct history *h, bo
   if (listed || !rt->ops->leftovers) settle_intents(rt, loop, h, &list, settler, told);
   settle_claims(rt, loop, h, &list, told);
   leftover_list_done(&list);
-  live_dead(NULL, 0, drop_mark, h);
+  settle_marks(h);
 }
 
 static bool any(void *data, const char *job_id, int64_t age_s) {

@@ -401,3 +401,15 @@ private_kib() { awk '/^Private_/ { s += $2 } END { print s }' "/proc/$1/smaps_ro
   done
   chain_holds
 }
+
+@test "marks of dead jobs: that of one with an end goes with the next prune, those of others stay" {
+  local marks=/run/run-once # root's
+  job -- probe exit 3
+  id=$(result id)
+  : >$marks/$id
+  : >$marks/of-another
+  once jobs prune
+  status_is 0
+  [[ ! -e $marks/$id && -e $marks/of-another ]]
+  rm $marks/of-another
+}
