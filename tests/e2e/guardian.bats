@@ -406,8 +406,7 @@ private_kib() { awk '/^Private_/ { s += $2 } END { print s }' "/proc/$1/smaps_ro
   local marks=/run/run-once # root's
   job -- probe exit 3
   id=$(result id)
-  : >$marks/$id
-  : >$marks/of-another
+  printf unix:///nobody/asks | tee $marks/$id >$marks/of-another # one that tells of no engine would be everybody's
   once jobs prune
   status_is 0
   [[ ! -e $marks/$id && -e $marks/of-another ]]
