@@ -197,6 +197,26 @@ static void a_log_that_goes_with_its_pod(void **state) {
   assert_non_null(gone_with_its_pod(-1, 0, &readings));
 }
 
+/* A follow ends in order since something in between went away. What the command writes before the next
+ * reading goes with its log. */
+static void a_log_that_goes_between_two_readings(void **state) {
+  struct world w;
+  (void)state;
+  scene.out = lines;
+  scene.no_log = true;
+  open_world(&w);
+  w.s.shared->n[CLOSED] = 1;
+  attach(&w, false, false);
+  UNTIL(&w, w.got[1].len == strlen(WHOLE));
+  for (int64_t until = clock_ms() + 700; clock_ms() < until;) loop_step(w.loop, 20);
+  assert_int_equal(w.s.shared->n[LOGS], 1);
+  w.s.shared->n[ENDED] = 1;
+  UNTIL(&w, w.ends);
+  assert_non_null(stream_gap(w.stream));
+  close_world(&w);
+  scene.no_log = false;
+}
+
 static void a_log_that_breaks_off_and_goes_with_its_pod(void **state) {
   int readings;
   (void)state;
@@ -439,6 +459,7 @@ int main(void) {
       cmocka_unit_test(cut_at_any_byte),
       cmocka_unit_test(attached_again_it_goes_on),
       cmocka_unit_test(a_log_that_goes_with_its_pod),
+      cmocka_unit_test(a_log_that_goes_between_two_readings),
       cmocka_unit_test(a_log_that_breaks_off_and_goes_with_its_pod),
       cmocka_unit_test(a_log_that_cannot_be_read_is_told),
       cmocka_unit_test(rotated_meanwhile_is_told),

@@ -16,6 +16,7 @@
 #define REMOVED_MS 1000          /* the same of a pod that is being deleted: it does not come back */
 #define CLOCK_DOUBT_NS 500000000 /* a Date has whole seconds */
 #define AT_ONCE_MS 1000 /* the log of a command that runs is followed for longer than this, or breaks off */
+#define NEXT_MS 300     /* a reading that was sent so soon after another one: nothing came between them */
 #define LAST_LINES_MAX 100
 #define HEAD_BYTES 64 /* the first line's time */
 
@@ -36,12 +37,13 @@ struct kube_log {
   bool end_known;      /* whether the last lines are those that were delivered last was asked */
   struct timer *timer; /* the next reading; or what hangs is given up */
   int64_t pause_ms;
-  int64_t bad_since; /* clock_ms() of the first failure in a row; 0: none */
-  int64_t total;     /* of the cursor when the reading began */
-  int64_t sent_at;   /* clock_ms() of it */
-  bool closing;      /* its pod is being deleted */
-  bool orderly;      /* the reading before was a follow that ended in order */
-  int64_t settled;   /* total of the cursor when it was known that all was followed; -1: never */
+  int64_t bad_since;  /* clock_ms() of the first failure in a row; 0: none */
+  int64_t total;      /* of the cursor when the reading began */
+  int64_t sent_at;    /* clock_ms() of it */
+  bool closing;       /* its pod is being deleted */
+  bool orderly;       /* the reading before was a follow that ended in order, */
+  int64_t orderly_at; /* at that clock_ms() */
+  int64_t settled;    /* total of the cursor when it was known that all was followed; -1: never */
   bool over, refused_before;
   const char *gap; /* literal */
   int busy;
@@ -101,6 +103,11 @@ static void note_followed(struct kube_log *l, bool confirmed) {
   if (l->orderly && confirmed && l->cursor->total == l->total) l->settled = l->cursor->total;
 }
 
+static void set_orderly(struct kube_log *l, bool orderly) {
+  l->orderly = orderly;
+  l->orderly_at = clock_ms();
+}
+
 /* A kubelet that follows asks for the container after each reading to the end (kuberuntime/logs: waitLogs).
  * Often it has removed it by then: that is an end in order, too, though it writes its runtime's complaint. */
 static bool ended_by_removal(const struct kube_log *l, const struct error *err) {
@@ -117,8 +124,8 @@ static void failed(struct kube_log *l, const struct error *err, bool answered) {
   bool gone = err->http_status == 404 && l->ended;
   bool not_there =
       answered && (l->status == 200 || l->status == 404); /* 200: words in the place of the log */
-  note_followed(l, not_there);
-  l->orderly = ended_by_removal(l, err);
+  note_followed(l, not_there && l->sent_at - l->orderly_at < NEXT_MS);
+  set_orderly(l, ended_by_removal(l, err));
   if (!not_there) l->settled = -1;
   if (l->once || refused || (!answered && now - l->bad_since >= CONTACT_MS)) {
     over(l, err);
@@ -173,7 +180,7 @@ static void check_end(struct kube_log *l) {
 static void follow_ended(struct kube_log *l) {
   bool first = !l->orderly;
   note_followed(l, clock_ms() - l->sent_at < AT_ONCE_MS);
-  l->orderly = true;
+  set_orderly(l, true);
   l->pause_ms = l->cursor->total > l->total ? ENDED_TOLD_MS : l->pause_ms + ENDED_TOLD_MS;
   if (l->pause_ms > LAST_PAUSE_MS) l->pause_ms = LAST_PAUSE_MS;
   next(l, l->closing && first ? 0 : l->pause_ms);
@@ -194,7 +201,7 @@ static void reading_ended(struct kube_log *l) {
   } else if (all) {
     whole(l);
   } else if (l->ended) {
-    l->orderly = true;
+    set_orderly(l, true);
     next(l, 0); /* once more to the end: what was written last may not have been followed */
   } else {
     follow_ended(l);
