@@ -63,9 +63,8 @@ static int end_first(struct jobs *j, struct job_info *info, struct error *err) {
   (void)rt->ops->stop(rt, info->container, 0, &unsaid);
   for (int64_t end = clock_ms() + READ_MS;;) {
     if (rt->ops->state(rt, info->container, &info->state, err) < 0) return -1;
-    int64_t now = clock_ms(), next = now + LOOK_MS;
-    if (now >= end) return 0;
-    for (; now < next; now = clock_ms()) loop_step(j->engine.loop, (int)(next - now));
+    if (clock_ms() >= end) return 0;
+    loop_pause(j->engine.loop, LOOK_MS);
   }
 }
 

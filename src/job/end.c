@@ -56,8 +56,7 @@ int job_reach(struct job *j, int64_t until) {
     loop_drop_connections(j->loop);
     if (!j->rt->ops->connect(j->rt, &err)) return 0;
     if (clock_ms() >= until) return -1;
-    for (int64_t end = clock_ms() + wait, now; (now = clock_ms()) < end;)
-      loop_step(j->loop, (int)(end - now));
+    loop_pause(j->loop, wait);
   }
 }
 

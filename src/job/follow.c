@@ -30,10 +30,6 @@ static void on_writable(void *data) {
 }
 static const struct stream_handlers calls = {on_output, on_end, on_writable};
 
-static void pause_ms(struct loop *loop, int64_t ms) {
-  for (int64_t end = clock_ms() + ms, now; (now = clock_ms()) < end;) loop_step(loop, (int)(end - now));
-}
-
 static int info_of(struct runtime *rt, const char *job_id, struct job_info *ret, struct error *err) {
   struct job_list list = {0};
   if (rt->ops->jobs(rt, false, NULL, &list, err)) return -1;
@@ -94,7 +90,7 @@ static bool recorded(struct loop *loop, struct history *h, const char *job_id, i
     json_decref(done);
     if (found) return true;
     if (!known || clock_ms() >= end) return false;
-    pause_ms(loop, LOOK_AGAIN_MS);
+    loop_pause(loop, LOOK_AGAIN_MS);
   }
 }
 

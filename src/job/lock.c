@@ -106,10 +106,6 @@ static int look(struct job *j, struct job_info *h, struct error *err) {
   return h->state.status == STATE_CREATED && clear_half_created(j, h);
 }
 
-static void pause_ms(struct job *j, int64_t ms) {
-  for (int64_t end = clock_ms() + ms, now; (now = clock_ms()) < end;) loop_step(j->loop, (int)(end - now));
-}
-
 int lock_conflict(struct job *j, char **ret_id, struct error *err) {
   if (!j->lock_until) j->lock_until = clock_ms() + j->req->lock_wait;
   bool said = false;
@@ -120,7 +116,7 @@ int lock_conflict(struct job *j, char **ret_id, struct error *err) {
     if (free_now < 0)
       *err = none;
     else if (free_now)
-      pause_ms(j, GONE_RETRY_MS);
+      loop_pause(j->loop, GONE_RETRY_MS);
     else if (j->req->if_locked == LOCKED_ATTACH)
       *ret_id = xstrdup(h.id);
     else if (j->req->if_locked == LOCKED_FAIL || clock_ms() >= j->lock_until)

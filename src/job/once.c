@@ -261,8 +261,7 @@ static int wait_record(struct job *j, struct view *v, bool *ret_followed, struct
     if (v->running || live_held(v->owner)) patience = clock_ms() + UNRESOLVED_MS;
     if (clock_ms() > patience)
       return unresolved(j, v->owner, "the job that has it left neither a container nor a record", err);
-    for (int64_t end = clock_ms() + LOOK_AGAIN_MS, now; (now = clock_ms()) < end;)
-      loop_step(j->loop, (int)(end - now));
+    loop_pause(j->loop, LOOK_AGAIN_MS);
     if (job_interrupted(j, err) != ERR_NONE) return -1;
   }
 }

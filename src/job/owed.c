@@ -12,10 +12,6 @@
 #define GIVE_UP_MS 1000 /* so long it is looked for after all: most creates in flight arrive by then */
 #define RETRY_MAX_MS 2000
 
-static void pause_ms(struct owed *o, int64_t ms) {
-  for (int64_t end = clock_ms() + ms, now; (now = clock_ms()) < end;) loop_step(o->loop, (int)(end - now));
-}
-
 static enum seen seen_state(const struct container_state *s) {
   switch (s->status) {
   case STATE_CREATED:
@@ -54,7 +50,7 @@ static void look(struct owed *o, int64_t *wait) {
   if (!o->began)
     o->began = clock_ms();
   else
-    pause_ms(o, *wait);
+    loop_pause(o->loop, *wait);
   int64_t flight = o->f.word <= WORD_CREATED ? CREATE_FLIGHT_MS : START_FLIGHT_MS;
   bool over = clock_ms() - o->began >= flight; /* told before looking: what arrived until then is seen */
   o->f.seen = ask(o);

@@ -95,8 +95,7 @@ static int no_container(struct runtime *rt, struct loop *loop, const char *job_i
       return -1;
     }
     if (clock_ms() >= until) return 1;
-    for (int64_t end = clock_ms() + LOOK_AGAIN_MS, now; (now = clock_ms()) < end;)
-      loop_step(loop, (int)(end - now));
+    loop_pause(loop, LOOK_AGAIN_MS);
   }
 }
 

@@ -22,10 +22,6 @@
 #define TTY_STAY_MS                                                                                          \
   600000 /* contract section 5: a terminal's command waits that long for somebody to come back */
 
-static void pause_ms(struct job *j, int64_t ms) {
-  for (int64_t end = clock_ms() + ms, now; (now = clock_ms()) < end;) loop_step(j->loop, (int)(end - now));
-}
-
 static void read_record(struct job *j) {
   int at = atomic_load(&j->ledger->record_at);
   if (!j->ledger->record[at].whole) return; /* a command of megabytes: what outcome_init() says */
@@ -52,7 +48,7 @@ static bool give_key_back(struct job *j) {
     trace(TRACE_JOB, "once-key: %s", err.text);
     error_clear(&err);
     if (clock_ms() >= until || contact(j)) return false;
-    pause_ms(j, KEY_AGAIN_MS);
+    loop_pause(j->loop, KEY_AGAIN_MS);
   }
   return true;
 }
@@ -93,7 +89,7 @@ static void watch_remembered(struct job *j) {
   if (job_watch(j, &err))
     trace(TRACE_JOB, "events: %s", err.text);
   else
-    pause_ms(j, REPLAY_MS);
+    loop_pause(j->loop, REPLAY_MS);
 }
 
 static void follow(struct job *j) {
@@ -114,7 +110,7 @@ static void follow(struct job *j) {
     else
       job_stop(j);
   }
-  pause_ms(j, ANSWERS_MS);
+  loop_pause(j->loop, ANSWERS_MS);
   process_drop_code();
   job_run_phase(j);
 }
@@ -289,7 +285,7 @@ static bool await_deadline(struct job *j, pid_t launcher) {
     int64_t began = clock_parse_rfc3339(st.started_at), now = j->rt->ops->clock_ns(j->rt);
     bool over = st.ever_started && began && now >= began + j->req->timeout * 1000000 + RUNTIME_CLOCK_NS;
     if (over) return true;
-    pause_ms(j, LOOK_MS);
+    loop_pause(j->loop, LOOK_MS);
   }
   return false;
 }

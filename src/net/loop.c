@@ -301,8 +301,7 @@ static void perform_ready(struct loop *loop) {
 
 static void fill_poll(struct loop *loop) {
   size_t n = 0, ours = 0;
-  loop->fds =
-      grow(loop->fds, &loop->size_fds, loop->n_sockets + loop->n_watches + 1, sizeof *loop->fds);
+  loop->fds = grow(loop->fds, &loop->size_fds, loop->n_sockets + loop->n_watches + 1, sizeof *loop->fds);
   loop->polled = grow(loop->polled, &loop->size_polled, loop->n_watches + 1, sizeof(struct watch *));
   for (; n < loop->n_sockets; n++) {
     int what = loop->sockets[n].what;
@@ -381,6 +380,10 @@ void loop_step(struct loop *loop, int max_ms) {
   dispatch_timers(loop);
   loop->in_step = false;
   if (loop->garbage) sweep(loop);
+}
+
+void loop_pause(struct loop *loop, int64_t ms) {
+  for (int64_t end = clock_ms() + ms, now; (now = clock_ms()) < end;) loop_step(loop, (int)(end - now));
 }
 
 /* Waiting */

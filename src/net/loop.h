@@ -1,6 +1,7 @@
 /* The one blocking call of the program: loop_step() polls libcurl's sockets, the watches and the timers
  * together. Descriptors, signals (io/signals.h), upgraded connections and requests all live here; no threads.
- * Order inside a step: perform what is due, poll, perform, then callbacks; the caller looks at its own condition after the step.
+ * Order inside a step: perform what is due, poll, perform, then callbacks; the caller looks at its own
+ * condition after the step.
  * Callbacks may add and free watches and timers (also their own) but must not call loop_step() or
  * http_call(): they note what happened, the code that called loop_step() acts on it. */
 #ifndef NET_LOOP_H
@@ -30,6 +31,8 @@ void timer_free(struct timer *t); /* NULL is fine; also after firing */
 
 /* Waits at most max_ms (-1: as long as it takes) and dispatches what came. */
 void loop_step(struct loop *loop, int max_ms);
+/* So long, whatever comes meanwhile is dispatched; no interrupt is asked. */
+void loop_pause(struct loop *loop, int64_t ms);
 
 /* While a blocking call (http_call, upgrade_open) waits, `fn` is asked after each step; an answer other than
  * ERR_NONE ends the call with that kind and the text fn put into err. For INT and --start-timeout. fn NULL:

@@ -59,8 +59,7 @@ static int await_pods(struct kube *k, const struct kube_id *id, struct error *er
     long long grace = json_int_or(job, "spec.template.spec.terminationGracePeriodSeconds", 30);
     if (clock_ms() > until + grace * 1000)
       return error_set(err, ERR_TIMEOUT, "removal of job %s is under way but does not end", id->job);
-    for (int64_t end = clock_ms() + pause, now; (now = clock_ms()) < end;)
-      loop_step(k->loop, (int)(end - now));
+    loop_pause(k->loop, pause);
   }
 }
 

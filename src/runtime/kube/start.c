@@ -67,8 +67,7 @@ static int look_for_it(struct start *s, struct error *err) {
       return -1;
     }
     if (clock_ms() >= until) break;
-    for (int64_t end = clock_ms() + LOOK_AGAIN_MS, now; (now = clock_ms()) < end;)
-      loop_step(s->k->loop, (int)(end - now));
+    loop_pause(s->k->loop, LOOK_AGAIN_MS);
   }
   *err = lost;
   return -1;
