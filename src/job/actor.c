@@ -1,15 +1,11 @@
 #include "base/alloc.h"
-#include "base/fd.h"
 #include "job/job.h"
-#include <ctype.h>
 #include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #define NAME_LENGTH 256 /* longer ones are not names */
-#define PASSWD "/etc/passwd"
-#define PASSWD_MAX 65536 /* a longer one is for the C library */
 
 /* What the CI systems say of the person behind a build. Anybody who can write a pipeline can set them, hence
  * "claimed". */
@@ -39,35 +35,7 @@ static char *tidy(const char *name) {
   return s;
 }
 
-/* root:x:0:0:...: the name, for free(); NULL: another line. */
-static char *name_in(const char *line, size_t n, uid_t uid) {
-  const char *colon = memchr(line, ':', n);
-  const char *second = colon ? memchr(colon + 1, ':', (size_t)(line + n - colon - 1)) : NULL;
-  char *end;
-  if (!second || colon == line || !isdigit((unsigned char)second[1])) return NULL;
-  unsigned long number = strtoul(second + 1, &end, 10);
-  return *end == ':' && number == uid ? xstrndup(line, (size_t)(colon - line)) : NULL;
-}
-
-/* In the file, where nearly everybody is. */
-static char *local_name(uid_t uid) {
-  struct buf b;
-  char *name = NULL;
-  if (file_read(PASSWD, PASSWD_MAX, &b, NULL)) return NULL;
-  for (const char *line = b.data, *next; *line && !name; line = next) {
-    size_t n = strcspn(line, "\n");
-    next = line + n + (line[n] != '\0');
-    name = name_in(line, n, uid);
-  }
-  buf_done(&b);
-  return name;
-}
-
-/* The C library would look for a cache daemon twice, read how names are looked up, then read the same file: a
- * dozen system calls. It is asked about those who are not in there. */
 static char *login_name(void) {
-  CLEANUP_FREE char *local = local_name(getuid());
-  if (local) return tidy(local);
   const struct passwd *pw = getpwuid(getuid());
   return pw && pw->pw_name && *pw->pw_name ? tidy(pw->pw_name) : xprintf("uid %ld", (long)getuid());
 }
