@@ -41,7 +41,7 @@ struct upgrade {
   struct timer *timer;
   CURLcode connected;
   struct upgrade_head head;
-  char *head_text; /* the answer's, for upgrade_header() */
+  char *head_text;           /* the answer's, for upgrade_header() */
   char in[UPGRADE_READ_MAX]; /* last, and never cleared: pages that nothing comes into are not touched */
 };
 /* upgrade_open.c: the next step towards the open stream, as far as it goes without waiting. */

@@ -193,7 +193,8 @@ static void the_anchor_moves_on(void **state) {
   }
 }
 
-/* Docker gives the pieces of a line the time of the first: in the middle of such a line there is no anchor. */
+/* Docker gives the pieces of a line the time of the first: in the middle of such a line there is no anchor.
+ */
 static void pieces_of_one_time(void **state) {
   enum { PIECES = CURSOR_ANCHOR / CURSOR_PIECE + 4 };
   static char piece[CURSOR_PIECE];

@@ -74,7 +74,8 @@ static int tell(struct frames *f, const char *p, size_t n, bool more, frames_fn 
 }
 
 /* Takes what is there of the present payload. */
-static int payload(struct frames *f, const char *p, size_t n, bool more, frames_fn *fn, void *data, struct error *err) {
+static int payload(struct frames *f, const char *p, size_t n, bool more, frames_fn *fn, void *data,
+                   struct error *err) {
   f->left -= n;
   if (f->fd != 0) return tell(f, p, n, more, fn, data);
   size_t room = f->complaint.cap - f->complaint.len;

@@ -23,8 +23,8 @@ struct kube_log;
 /* cursor: the caller's, stays until kube_log_free(). Handlers come from loop_step(). */
 struct kube_log *kube_log_open(struct kube *k, const struct kube_log_request *req, struct cursor *cursor,
                                const struct kube_log_handlers *h, void *data);
-/* Its pod is being deleted: a kubelet throws the log away within a second of the container's end, often before
- * the end is told. */
+/* Its pod is being deleted: a kubelet throws the log away within a second of the container's end, often
+ * before the end is told. */
 void kube_log_closing(struct kube_log *l);
 void kube_log_ended(struct kube_log *l); /* the container has ended */
 void kube_log_pause(struct kube_log *l, bool paused);
