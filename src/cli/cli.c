@@ -127,7 +127,7 @@ int cli_main(int argc, char **argv) {
   int status;
   if (c.command && option_flag(&c.opts, OPT_HELP))
     status = help_print(c.command);
-  else if (!fine)
+  else if (!fine || !c.command)
     status = fault(&c, &err);
   else
     status = c.command->run(&c);

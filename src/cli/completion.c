@@ -126,13 +126,14 @@ static void zsh(struct buf *out) {
   buf_puts(out, "\n    return\n  fi\n  case ${words[2]} in\n");
   for (int i = 0; i < CMD_COUNT; i++) {
     const struct command *c = &commands[i];
-    if (c->group && !c->by_default) continue;
-    buf_printf(out, "    %s) _arguments", c->group ? c->group : c->name);
+    const char *group = c->group;
+    if (group && !c->by_default) continue;
+    buf_printf(out, "    %s) _arguments", group ? group : c->name);
     for (int id = 0; id < OPTION_COUNT; id++)
-      if (offered(&option_rows[id], command_bits(c->group, c))) zsh_option(out, &option_rows[id]);
-    if (c->group) {
+      if (offered(&option_rows[id], command_bits(group, c))) zsh_option(out, &option_rows[id]);
+    if (group) {
       buf_puts(out, " '*:word:(");
-      member_words(out, c->group);
+      member_words(out, group);
       buf_puts(out, ")'");
     } else if (c->id == CMD_TASK) {
       buf_puts(out, " \"*:task:(${(f)\"$(run-once task 2>/dev/null | cut -d' ' -f1)\"})\"");
@@ -168,15 +169,15 @@ static void fish(struct buf *out) {
   buf_puts(out, "'\n");
   for (int i = 0; i < CMD_COUNT; i++) {
     const struct command *c = &commands[i];
-    if (c->group && !c->by_default) continue;
-    const char *name = c->group ? c->group : c->name;
-    if (c->group) {
+    const char *group = c->group, *name = group ? group : c->name;
+    if (group && !c->by_default) continue;
+    if (group) {
       buf_printf(out, "complete -c run-once -n '__fish_seen_subcommand_from %s' -a '", name);
-      member_words(out, c->group);
+      member_words(out, group);
       buf_puts(out, "'\n");
     }
     for (int id = 0; id < OPTION_COUNT; id++)
-      if (offered(&option_rows[id], command_bits(c->group, c))) fish_option(out, name, &option_rows[id]);
+      if (offered(&option_rows[id], command_bits(group, c))) fish_option(out, name, &option_rows[id]);
   }
   buf_puts(out, "complete -c run-once -n '__fish_seen_subcommand_from task' -a "
                 "'(run-once task 2>/dev/null | cut -d\" \" -f1)'\n"

@@ -89,7 +89,7 @@ static struct part *before(const struct part *at, struct part *parts, size_t n) 
 }
 
 static void place(struct part *parts, size_t n, struct strv *ret) {
-  const struct part **order = xcalloc(n + 1, sizeof *order);
+  const struct part **order = xcalloc(n + 1, sizeof(struct part *));
   size_t placed = 0;
   for (struct part *at = before(NULL, parts, n); at; at = before(at, parts, n)) {
     at->placed = true;

@@ -114,7 +114,7 @@ static int walk(struct walk *w, struct yaml *y, char *path, size_t n) {
 static int remember(struct compose *c, const char *shown, const char *dir, struct error *err) {
   if (c->n_files == LIMIT_COMPOSE_FILES)
     return error_set(err, ERR_CONFIG, "%s: more than %d files in one project", shown, LIMIT_COMPOSE_FILES);
-  c->files = xrealloc(c->files, (c->n_files + 1) * sizeof(*c->files));
+  c->files = xrealloc(c->files, (c->n_files + 1) * sizeof(struct compose_file *));
   struct compose_file *file = xcalloc(1, sizeof(*file));
   file->shown = xstrdup(shown);
   file->dir = xstrdup(dir);
@@ -253,7 +253,7 @@ static int take_in(struct yaml *root, struct yaml *model, const struct yaml *at,
 static int include_one(struct compose *c, struct yaml *root, const struct yaml *item, struct dotenv *env,
                        struct error *err) {
   struct inclusion x;
-  if (read_inclusion(item, &x, err)) return -1;
+  if (read_inclusion(item, &x, err) || !x.paths) return -1;
   const char *first = compose_text(nth(x.paths, 0));
   if (!first || !*first) return compose_complain(item, "include", err, "expected a path");
   CLEANUP_FREE char *path = compose_path(c, item, first);

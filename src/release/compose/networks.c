@@ -102,7 +102,7 @@ int read_service_networks(struct reading *in, const struct key *k, const struct 
   qsort(all, n, sizeof(*all), by_priority);
   in->settings->networks_set = true;
   for (size_t i = 0; i < n; i++) {
-    char *name;
+    char *name = NULL;
     if (compose_name(in->compose, "networks", all[i].name, all[i].at, &name, err)) return -1;
     strv_take(&in->settings->networks, name);
   }

@@ -224,6 +224,7 @@ static void compose_done(struct compose *c) {
 }
 
 static int resolve(struct compose *c, const struct strv *files, struct settings *s, struct error *err) {
+  if (!files->n) return error_set(err, ERR_CONFIG, "there is no file");
   CLEANUP_FREE char *first = absolute_path(NULL, files->v[0]);
   char *slash = first ? strrchr(first, '/') : NULL;
   if (!slash) return error_set(err, ERR_CONFIG, "%s: no such file", files->v[0]);

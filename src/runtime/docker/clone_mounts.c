@@ -217,9 +217,9 @@ static int by_target(const void *a, const void *b) {
 /* Engines tell their mounts in an order that changes from answer to answer; a plan must not. */
 static void sort_mounts(json_t *mounts) {
   size_t n = json_array_size(mounts), i;
-  json_t **list = xcalloc(n + 1, sizeof *list), *m;
+  json_t **list = xcalloc(n + 1, sizeof(json_t *)), *m;
   json_array_foreach(mounts, i, m) list[i] = json_incref(m);
-  qsort(list, n, sizeof *list, by_target);
+  qsort(list, n, sizeof(json_t *), by_target);
   json_array_clear(mounts);
   for (i = 0; i < n; i++) json_array_append_new(mounts, list[i]);
   free(list);

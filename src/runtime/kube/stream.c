@@ -168,12 +168,11 @@ static void never(struct kube_stream *s) {
   kube_stream_check(s);
 }
 
-static void on_pods(void *data) {
-  struct kube_stream *s = data;
+/* For who has entered. */
+static void look(struct kube_stream *s) {
   struct container_state st = {0};
   json_t *pod = kube_pods_first(s->pods);
   if (!pod || s->over || s->freed || s->ended) return;
-  kube_stream_enter(s);
   enum kube_phase phase = kube_status(pod, kube_container(pod), &st);
   bool ended = phase == KUBE_ENDED || phase == KUBE_LOST || kube_pods_gone(s->pods);
   if (ended && !s->begun && !st.ever_started) {
@@ -192,7 +191,12 @@ static void on_pods(void *data) {
     for (int i = 0; i < 2 && !ended && kube_deletion(pod); i++)
       if (s->logs[i]) kube_log_closing(s->logs[i]);
   }
-  kube_stream_leave(s);
+}
+
+static void on_pods(void *data) {
+  kube_stream_enter(data);
+  look(data);
+  kube_stream_leave(data);
 }
 
 /* The first look, after the stream was handed out. */
@@ -200,7 +204,7 @@ static void on_first(void *data) {
   struct kube_stream *s = data;
   kube_stream_enter(s);
   timer_free(TAKE(s->timer));
-  on_pods(s);
+  look(s);
   if (s->once && !s->begun && !s->freed) { /* nothing is there */
     s->begun = true;
     kube_stream_check(s);
