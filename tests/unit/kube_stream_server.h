@@ -20,6 +20,7 @@ static struct {
   const char *removed; /* words behind the first follow */
   bool no_log;         /* the node has lost it, after the first reading */
   bool deleted;        /* the pod is, and its log goes with the command's end */
+  bool untaken;        /* input is left between, and the connection closed in order: the command has ended */
 } scene;
 
 static void chunk(struct peer *p, const char *text, size_t n) {
@@ -125,6 +126,13 @@ static void finish(struct peer *p, struct shared *s, int v) {
   frame(p, WEBSOCKET_CLOSE, "\x03\xe8", 2);
 }
 
+/* The ping behind the end. */
+static void client_ping(struct peer *p) {
+  unsigned char text[128];
+  size_t n;
+  if (client_frame(p, text, &n) == WEBSOCKET_PING) frame(p, WEBSOCKET_PONG, (char *)text, n);
+}
+
 static void talk(struct peer *p, struct shared *s) {
   static unsigned char text[65536];
   size_t n;
@@ -133,7 +141,7 @@ static void talk(struct peer *p, struct shared *s) {
       if (scene.v == 4) finish(p, s, 4);
       return;
     }
-    if (opcode == WEBSOCKET_PING) frame(p, WEBSOCKET_PONG, (char *)text, n);
+    if (opcode == WEBSOCKET_PING && !scene.untaken) frame(p, WEBSOCKET_PONG, (char *)text, n);
     if (opcode != WEBSOCKET_BINARY || !n) continue;
     if (text[0] == CHANNEL_INPUT) __sync_fetch_and_add(&s->n[INPUT], (int)n - 1);
     if (text[0] == CHANNEL_RESIZE) {
@@ -142,6 +150,7 @@ static void talk(struct peer *p, struct shared *s) {
     }
     if (scene.v == -1) return; /* dies in the middle */
     if (text[0] == 255 && n == 2 && text[1] == CHANNEL_INPUT) {
+      if (!scene.untaken) client_ping(p);
       finish(p, s, 5);
       return;
     }

@@ -345,6 +345,28 @@ static void input_that_is_cut_is_lost(void **state) {
   close_world(&w);
 }
 
+/* A command that does not read all of it: what the kernels hold between has not arrived. */
+static void input_that_nobody_took_is_lost(void **state) {
+  (void)state;
+  for (int v = 4; v <= 5; v++) {
+    struct world w;
+    scene.out = lines;
+    scene.v = v;
+    scene.untaken = true;
+    open_world(&w);
+    attach(&w, false, true);
+    UNTIL(&w, w.writable);
+    assert_int_equal(stream_send(w.stream, "some", 4), 4);
+    assert_int_equal(stream_end_input(w.stream), 1);
+    UNTIL(&w, w.s.shared->n[INPUT_END]);
+    w.s.shared->n[ENDED] = 1;
+    UNTIL(&w, w.ends);
+    assert_false(w.bad);
+    assert_int_equal(stream_end_input(w.stream), -1);
+    close_world(&w);
+  }
+}
+
 /* The command was quicker than the word that its input had ended. */
 static void an_input_of_nothing_is_whole(void **state) {
   struct world w;
@@ -467,6 +489,7 @@ int main(void) {
       cmocka_unit_test(logs_since_and_once),
       cmocka_unit_test(input_arrives),
       cmocka_unit_test(input_that_is_cut_is_lost),
+      cmocka_unit_test(input_that_nobody_took_is_lost),
       cmocka_unit_test(an_input_of_nothing_is_whole),
       cmocka_unit_test(a_command_that_ends_first_takes_no_input),
       cmocka_unit_test(refused_in_the_servers_words),

@@ -16,6 +16,7 @@
 #define PING_MS 30000     /* so that nothing between takes a silent connection for a dead one */
 #define CLOSE_CHANNEL 255 /* v5: with the channel's number */
 #define NORMAL_CLOSE 1000
+#define END_WORD "end" /* of the ping behind the input */
 
 struct kube_socket {
   struct kube *k;
@@ -82,17 +83,17 @@ static void control(struct kube_socket *s, int opcode, const void *p, size_t n) 
   flush(s);
 }
 
+/* With a ping, which is answered once everything before it was taken (RFC 6455, 5.5.2; servers read their
+ * frames one by one, and hand each on before the next). A connection that is closed in order proves nothing:
+ * it is when the command ends, too, with megabytes of input still in the kernels between. */
 static void send_end(struct kube_socket *s) {
   static const unsigned char closed[] = {CHANNEL_INPUT}, normal[] = {NORMAL_CLOSE >> 8, NORMAL_CLOSE & 0xff};
   if (s->end_sent || s->out.len) return;
   s->end_sent = true;
   trace(TRACE_RUNTIME, "attach: end of input");
-  if (s->v5) {
-    websocket_frame(&s->out, WEBSOCKET_BINARY, CLOSE_CHANNEL, closed, sizeof closed);
-    flush(s);
-  } else {
-    control(s, WEBSOCKET_CLOSE, normal, sizeof normal);
-  }
+  if (s->v5) websocket_frame(&s->out, WEBSOCKET_BINARY, CLOSE_CHANNEL, closed, sizeof closed);
+  control(s, WEBSOCKET_PING, END_WORD, strlen(END_WORD));
+  if (!s->v5) control(s, WEBSOCKET_CLOSE, normal, sizeof normal);
 }
 
 long kube_socket_send(struct kube_socket *s, const void *p, size_t n) {
@@ -129,21 +130,20 @@ static void ready(struct kube_socket *s) {
   if (!s->freed && s->end_asked) send_end(s);
 }
 
-static void arrived(struct kube_socket *s) {
-  if (!s->end_sent || s->arrived) return;
+/* Behind the status the server lets go of what comes. */
+static void on_pong(struct kube_socket *s, const unsigned char *p, size_t n) {
+  if (n != strlen(END_WORD) || memcmp(p, END_WORD, n) != 0 || s->status.len || s->arrived) return;
+  trace(TRACE_RUNTIME, "attach: the input has arrived");
   s->arrived = true;
   s->h.on_room(s->data);
 }
 
-/* {"status":"Success"} or a Failure with words; at the end. */
+/* {"status":"Success"} or a Failure with words; when the command has ended. */
 static void take_status(struct kube_socket *s) {
   struct error ignored = ERROR_INIT;
   CLEANUP_JSON json_t *o = s->status.len ? json_parse(s->status.data, s->status.len, &ignored) : NULL;
   const char *status = json_str(o, "status"), *words = json_str(o, "message");
-  if (!status) return;
-  if (!strcmp(status, "Success"))
-    arrived(s);
-  else
+  if (status && strcmp(status, "Success") != 0)
     error_set(&s->fault, ERR_ENGINE, "attach failed: %s", words ? words : "the node gave no reason");
 }
 
@@ -168,13 +168,12 @@ static int on_control(void *data, int opcode, const unsigned char *p, size_t n) 
   struct kube_socket *s = data;
   char reason[WEBSOCKET_CONTROL_MAX];
   if (opcode == WEBSOCKET_PING) control(s, WEBSOCKET_PONG, p, n);
+  if (opcode == WEBSOCKET_PONG) on_pong(s, p, n);
   if (opcode != WEBSOCKET_CLOSE) return s->freed || s->over;
   int code = websocket_close_code(p, n, reason);
   trace(TRACE_RUNTIME, "attach: closed by the server, %d %s", code, reason);
   control(s, WEBSOCKET_CLOSE, p, n < 2 ? 0 : 2);
   bool in_order = code == NORMAL_CLOSE || code == 1005;
-  if (in_order && s->fault.kind == ERR_NONE) arrived(s);
-  if (s->freed) return 1;
   if (!in_order && s->fault.kind == ERR_NONE)
     error_set(&s->fault, ERR_LOST, "the attached connection was closed by the server: %d %s", code, reason);
   over(s, s->fault.kind ? &s->fault : NULL);

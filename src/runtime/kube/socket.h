@@ -27,8 +27,8 @@ struct kube_socket *kube_socket_open(struct kube *k, const char *path, const str
                                      void *data);
 /* Bytes taken of one message of channel 0; 0: no room (on_room comes); -1: it is over. */
 long kube_socket_send(struct kube_socket *s, const void *p, size_t n);
-/* The end of the input. 1: on its way, on_room or on_over comes; 0: everything before it has arrived, the
- * server says; -1: it is over without that. */
+/* The end of the input. 1: on its way, on_room or on_over comes; 0: the node has taken everything before it
+ * (it has answered a ping behind it); -1: it is over without that. */
 int kube_socket_end_input(struct kube_socket *s);
 void kube_socket_resize(struct kube_socket *s, int rows, int cols);
 void kube_socket_pause(struct kube_socket *s, bool paused);
