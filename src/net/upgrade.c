@@ -204,7 +204,7 @@ static void write_turn(struct upgrade *u) {
     u->want_out = u->out_n > 0;
   }
   if (!u->want_out && u->shut_wanted) shut_now(u);
-  if (!u->want_out && !u->shut_wanted && u->h.on_writable) u->h.on_writable(u->data);
+  if (!u->want_out && u->h.on_writable) u->h.on_writable(u->data);
 }
 
 void upgrade_event(void *data, int fd, unsigned events) {
@@ -272,7 +272,7 @@ int upgrade_half_close(struct upgrade *u) {
   if (!u->out_n) return shut_now(u);
   u->want_out = true;
   update_watch(u);
-  return 0;
+  return 1;
 }
 
 void upgrade_pause(struct upgrade *u, bool paused) {

@@ -38,7 +38,9 @@ int upgrade_open(struct http_client *c, const char *path, const struct upgrade_h
                  struct upgrade **ret, struct error *err);
 /* Bytes taken, 0 = would block (on_writable comes), -1 = the connection is gone (on_end comes too). */
 ssize_t upgrade_send(struct upgrade *u, const void *p, size_t n);
-int upgrade_half_close(struct upgrade *u);          /* end of input; reading goes on */
+/* End of input; reading goes on. 0: everything was handed to the kernel; 1: not yet, on_writable comes, ask
+ * again; -1: the connection is gone. */
+int upgrade_half_close(struct upgrade *u);
 void upgrade_pause(struct upgrade *u, bool paused); /* stops reading */
 int upgrade_fd(const struct upgrade *u);            /* for the guardian's dup */
 void upgrade_free(struct upgrade *u);               /* NULL is fine; closes */

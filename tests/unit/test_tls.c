@@ -191,6 +191,13 @@ static void run_to_end(struct world *w) {
   assert_int_equal(w->ends, 1);
 }
 
+static void end_input(struct world *w) {
+  int rc;
+  while ((rc = upgrade_half_close(w->u)) == 1)
+    for (int before = w->writable; w->writable == before;) loop_step(w->loop, 1000);
+  assert_int_equal(rc, 0);
+}
+
 static void input_is_whole_and_its_end_is_in_order(void **state) {
   struct world *w = *state;
   static char input[INPUT];
@@ -206,10 +213,27 @@ static void input_is_whole_and_its_end_is_in_order(void **state) {
     for (int before = w->writable; w->writable == before;) loop_step(w->loop, 1000);
   }
   assert_true(full > 0);
-  assert_int_equal(upgrade_half_close(w->u), 0);
+  end_input(w);
   run_to_end(w);
   assert_string_equal(w->got, "4194304 in order");
   assert_false(w->bad);
+  http_client_free(c);
+}
+
+/* A record that has not left would be lost with us. */
+static void the_end_waits_for_the_last_record(void **state) {
+  struct world *w = *state;
+  static char input[INPUT];
+  char want[64];
+  struct http_client *c = open_at(w, "/base", "/input");
+  size_t at = 0;
+  for (ssize_t k; (k = upgrade_send(w->u, input, INPUT)) > 0; at += (size_t)k) {
+  }
+  assert_int_equal(upgrade_half_close(w->u), 1);
+  end_input(w);
+  run_to_end(w);
+  snprintf(want, sizeof want, "%zu in order", at);
+  assert_string_equal(w->got, want);
   http_client_free(c);
 }
 
@@ -249,6 +273,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       TLS_TEST(who_is_trusted),
       TLS_TEST(input_is_whole_and_its_end_is_in_order),
+      TLS_TEST(the_end_waits_for_the_last_record),
       TLS_TEST(bytes_inside_of_the_tls_layer_are_not_forgotten),
       TLS_TEST(a_pause_holds_them_back_too),
       TLS_TEST(a_cut_is_no_end),
