@@ -4,7 +4,8 @@
 #include "job/state.h"
 #include <signal.h>
 
-#define ARRIVES_MS 1000 /* input that was sent then has arrived: nobody between holds it back for longer */
+#define ARRIVES_MS 1000  /* input that was sent then has arrived, when it all goes into the command's pipe */
+#define PIPE_BYTES 65536 /* what that takes while nobody reads it (pipe(7)) */
 #define BACKOFF_FIRST_MS 100
 #define BACKOFF_MAX_MS 5000
 #define REPLAY_STEP_MS 100
@@ -20,10 +21,23 @@ void job_doubt_input(struct job *j) {
   atomic_store(&j->ledger->input_complete, false);
 }
 
+/* Of more than the pipe takes, sockets and tunnels between hold megabytes for as long as the command pleases,
+ * and an engine has no word for that it has taken them. */
+bool job_input_held(const struct job *j) {
+  bool confirmed = j->rt->ops->info(j->rt)->confirms_input;
+  return j->input_done_at && !confirmed && atomic_load(&j->ledger->input_sent) > PIPE_BYTES;
+}
+
+static bool may_be_between(const struct job *j) {
+  if (!j->input_done_at || j->rt->ops->info(j->rt)->confirms_input) return false;
+  if (job_input_held(j)) return !j->died;
+  bool answered = j->output && output_bytes(j->output, 1) + output_bytes(j->output, 2) > j->input_done_seen;
+  return !answered && clock_ms() - j->input_done_at < ARRIVES_MS;
+}
+
 /* Input that was cut cannot be resumed: a half-fed command must not count as done, and must not go on. */
 static void cut_input(struct job *j) {
-  bool answered = j->output && output_bytes(j->output, 1) + output_bytes(j->output, 2) > j->input_done_seen;
-  if (j->input_done_at && !answered && !j->input_doubt && clock_ms() - j->input_done_at < ARRIVES_MS) {
+  if (!j->input_doubt && may_be_between(j)) {
     job_say(j, "the end of the input may not have arrived: the command is stopped");
     job_doubt_input(j);
     j->input_lost = true;

@@ -249,6 +249,7 @@ static int64_t ended_at(struct job *j, int64_t heard) {
  * output: then nothing is missing.) Closed along with the events it says nothing, and neither does its end by
  * the engine's account when a network stands in between. Input whose end went just before that counts as
  * delivered only where the command had ended by then: one that went on for long was perhaps cut off from its
+ * input; and what was cut along with the events may have been what gave the command an early end of its
  * input. */
 static bool closed_early(struct job *j) {
   int64_t at = j->died ? j->died_at : clock_ms();
@@ -263,7 +264,8 @@ static bool closed_early(struct job *j) {
   j->closed_early = true;
   int64_t late = engine->tells_late_ms;
   bool long_before = end - j->stream_ended_at > (end < at ? SURELY_BEFORE_MS : LONG_BEFORE_MS) + late;
-  if (long_before && j->stream_ended_at - j->input_done_at < LONG_BEFORE_MS) job_doubt_input(j);
+  bool held = job_input_held(j), just_sent = j->stream_ended_at - j->input_done_at < LONG_BEFORE_MS;
+  if ((long_before && (just_sent || held)) || (along && held)) job_doubt_input(j);
   trace(TRACE_JOB, "output ended %lld ms before the command, which was told after %lld ms",
         (long long)(end - j->stream_ended_at), (long long)(at - j->stream_ended_at));
   stream_free(j->stream);

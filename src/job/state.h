@@ -126,6 +126,9 @@ void job_signal(struct job *j, int signo);
 int job_regain(struct job *j);
 /* The end of the input may not have arrived: never a success. */
 void job_doubt_input(struct job *j);
+/* Its end was sent, and it is so much that a command which reads slowly keeps some of it on its way for long.
+ */
+bool job_input_held(const struct job *j);
 /* For what is owed at the end: waits for contact until then; -1: there is none. */
 int job_reach(struct job *j, int64_t until);
 bool job_out_of_contact(const struct error *err); /* it may go better in a moment */

@@ -303,6 +303,22 @@ command_err() { grep -av '^run-once: ' "$ERR" || :; }
   nothing_left
 }
 
+# What a command reads slowly waits in sockets between: a cut takes it, long after all of it and its end were sent.
+@test "input sent whole, read slowly, then a cut: never a success" {
+  through
+  head -c 450000 /dev/zero >input
+  "$RUN_ONCE" run --result "$RESULT" "${via[@]}" --from "image/$IMAGE" -i --stop-grace 1 -- \
+    sh -c 'head -c 1000 >/dev/null; echo slow; sleep 3; wc -c; exit 0' <input >"$OUT" 2>"$ERR" 3>&- &
+  launcher=$!
+  within 15 lines_out 1
+  sleep 1.5
+  cut_now
+  end_job
+  status_is 120
+  verdict_is unknown input_cut
+  nothing_left
+}
+
 @test "the input's end itself is cut off" {
   through
   mkfifo pipe

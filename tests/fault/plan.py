@@ -4,7 +4,7 @@ Index N is a job with faults of its own, index eN.K the K-th of the jobs that ar
 import random
 
 STEPS, LINES, ERR_LINES = 5, 20, 4
-FEED = 100_000
+FEED = 400_000  # more than pipes take that nobody reads: the rest of it waits in sockets
 
 # action: weight, points it may strike at (see proxy.py), may it come some time after the start
 CONNECTION = {
@@ -91,6 +91,7 @@ class Job:
         self.name = name
         self.kind = choose(r, {"plain": 10, "trap": 4, "feed": 4, "detach": 3, "deadline": 2})
         self.status = 0 if self.kind == "feed" else r.choice((0, 0, 3))
+        self.slow = self.kind == "feed" and random.Random(name).random() < 0.5  # reads after a second only
         self.lock = f"lock-{name}" if r.random() < 0.3 else None
         self.once = f"key-{name}" if self.kind != "feed" and r.random() < 0.25 else None
         self.disconnect_stop = self.kind == "plain" and r.random() < 0.15
@@ -102,7 +103,7 @@ class Job:
         if self.kind in ("trap", "deadline"):
             text.append("trap 'echo \"$T trapped\" >>/data/ended; exit 0' TERM")
         if self.kind == "feed":
-            text.append("sum=$(sha256sum); echo \"$T $sum\"; echo \"$T 0 $sum\" >>/data/ended; exit 0")
+            text.append(("sleep 1; " if self.slow else "") + "sum=$(sha256sum); echo \"$T $sum\"; echo \"$T 0 $sum\" >>/data/ended; exit 0")
             return "\n".join(text)
         last = 1000 if self.kind == "deadline" else STEPS
         text.append(f"i=0; while [ $i -lt {last} ]; do j=0; while [ $j -lt {LINES} ]; do"
@@ -145,7 +146,7 @@ class Job:
         return o
 
     def __str__(self):
-        words = [self.kind, f"status {self.status}"] + [w for w in ("lock", "once") if getattr(self, w)]
+        words = [self.kind + " slowly" * self.slow, f"status {self.status}"] + [w for w in ("lock", "once") if getattr(self, w)]
         return " ".join(words) + (" on-disconnect-stop" if self.disconnect_stop else "")
 
 
