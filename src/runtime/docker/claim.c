@@ -77,10 +77,10 @@ int docker_claim_free(struct runtime *rt, const char *key_hash, struct error *er
   return docker_volume_remove((struct docker *)rt, name, "removing the once-record failed", err);
 }
 
-/* Carriers that somebody left behind when he died between two requests; label: of one key, or of all. Best
- * effort. */
+/* Carriers that somebody left behind when he died between two requests, or that an engine did in the middle
+ * of their removal ("dead"); label: of one key, or of all. Best effort. */
 static void sweep_carriers(struct docker *d, const char *label, int64_t stale_ms) {
-  CLEANUP_FREE char *filters = xprintf("{\"label\":[\"%s\"],\"status\":[\"created\"]}", label);
+  CLEANUP_FREE char *filters = xprintf("{\"label\":[\"%s\"]}", label);
   CLEANUP_FREE char *escaped = http_escape(filters);
   CLEANUP_FREE char *path = xprintf("/containers/json?all=1&filters=%s", escaped);
   CLEANUP_JSON json_t *list = NULL;
