@@ -351,8 +351,7 @@ static void input_that_nobody_took_is_lost(void **state) {
   for (int v = 4; v <= 5; v++) {
     struct world w;
     scene.out = lines;
-    scene.v = v;
-    scene.untaken = true;
+    scene.v = v, scene.untaken = true;
     open_world(&w);
     attach(&w, false, true);
     UNTIL(&w, w.writable);
