@@ -92,8 +92,12 @@ class Judge:
         if run.status != self.result.get("exit_status") or (run.status not in want if isinstance(want, tuple) else run.status != want):
             self.wrong(f"exit status {run.status}, the result says {verdict} {self.result.get('exit_status')}")
 
+    @staticmethod
+    def without_own_lines(text):
+        return re.sub(r"run-once: [^\n]*\n", "", text)
+
     def own_stderr(self):
-        return re.sub(r"run-once: [^\n]*\n", "", self.run.text("err"))
+        return self.without_own_lines(self.run.text("err"))
 
     def output(self):
         """Delivered output is the begin of the truth, and all of it when the command ended by itself and no gap was said."""
@@ -125,7 +129,7 @@ class Judge:
         status, out, err = self.run.aside("jobs", "logs", self.outcome["id"])
         if self.job.kind != "detach" and status and self.run.text("out") == self.job.output(1):
             return  # all of it was delivered before the end
-        if status or out != self.job.output(1) or err != self.job.output(2):
+        if status or out != self.job.output(1) or self.without_own_lines(err) != self.job.output(2):
             self.wrong(f"jobs logs: status {status}, {len(out)} of {len(self.job.output(1))} bytes: {err[:120]}")
 
     def nothing_left(self):

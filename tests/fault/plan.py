@@ -76,7 +76,7 @@ def make_fault(r, job, table):
     if action == "cut-up" and job.kind == "feed":
         f.stream = FEED
     if not points or (by_time and r.random() < 0.3):
-        f.after_start, f.point = r.uniform(0, 0.9), ""
+        f.after_start, f.point = r.uniform(0, 0.9) + 1.5 * job.slow, ""
     elif r.random() < 0.4:
         f.number = r.randint(1, 16)
     else:
@@ -91,7 +91,7 @@ class Job:
         self.name = name
         self.kind = choose(r, {"plain": 10, "trap": 4, "feed": 4, "detach": 3, "deadline": 2})
         self.status = 0 if self.kind == "feed" else r.choice((0, 0, 3))
-        self.slow = self.kind == "feed" and random.Random(name).random() < 0.5  # reads after a second only
+        self.slow = self.kind == "feed" and random.Random(name).random() < 0.5  # reads late: all was sent long before
         self.lock = f"lock-{name}" if r.random() < 0.3 else None
         self.once = f"key-{name}" if self.kind != "feed" and r.random() < 0.25 else None
         self.disconnect_stop = self.kind == "plain" and r.random() < 0.15
@@ -103,7 +103,7 @@ class Job:
         if self.kind in ("trap", "deadline"):
             text.append("trap 'echo \"$T trapped\" >>/data/ended; exit 0' TERM")
         if self.kind == "feed":
-            text.append(("sleep 1; " if self.slow else "") + "sum=$(sha256sum); echo \"$T $sum\"; echo \"$T 0 $sum\" >>/data/ended; exit 0")
+            text.append(("sleep 3; " if self.slow else "") + "sum=$(sha256sum); echo \"$T $sum\"; echo \"$T 0 $sum\" >>/data/ended; exit 0")
             return "\n".join(text)
         last = 1000 if self.kind == "deadline" else STEPS
         text.append(f"i=0; while [ $i -lt {last} ]; do j=0; while [ $j -lt {LINES} ]; do"
