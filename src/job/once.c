@@ -385,17 +385,25 @@ void once_store(struct job *j) {
           j->o->once, err.text, j->o->id);
 }
 
-void once_store_settled(struct runtime *rt, struct loop *loop, const struct job_info *i,
-                        const struct outcome *o) {
-  struct error err = ERROR_INIT;
+static int store_settled(struct runtime *rt, struct loop *loop, const struct job_info *i,
+                         const struct outcome *o, struct error *err) {
   json_t *labels = NULL;
-  if (rt->ops->claim_read(rt, i->once, &labels, &err)) return;
+  if (rt->ops->claim_read(rt, i->once, &labels, err)) return -1;
   bool owner = !strcmp(get(labels, "run-once.id"), i->id);
   json_decref(labels);
-  if (owner && o->verdict == VERDICT_NOT_STARTED) {
-    if (rt->ops->claim_free(rt, i->once, &err)) trace(TRACE_JOB, "once-key: %s", err.text);
-  } else if (owner && once_record_store(rt, loop, i->once, i->image, i->container, i->tty, 1 << 20, o, &err))
-    trace(TRACE_JOB, "once-record: %s", err.text);
+  if (!owner) return 0;
+  if (o->verdict == VERDICT_NOT_STARTED) return rt->ops->claim_free(rt, i->once, err);
+  return once_record_store(rt, loop, i->once, i->image, i->container, i->tty, 1 << 20, o, err);
+}
+
+int once_store_settled(struct runtime *rt, struct loop *loop, const struct job_info *i,
+                       const struct outcome *o, struct error *err) {
+  struct error fault = ERROR_INIT;
+  if (!store_settled(rt, loop, i, o, &fault)) return 0;
+  trace(TRACE_JOB, "once-key: %s", fault.text);
+  if (!job_out_of_contact(&fault)) return 0;
+  *err = fault;
+  return -1;
 }
 
 /* 1: it is ours, 0: another's or nobody's, -1: err. A claim of a launcher that died may still be in flight.

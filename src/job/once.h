@@ -15,8 +15,10 @@ struct job;
 int once_begin(struct job *j, struct error *err);
 /* Stores outcome and output under the key, before the container is removed. Nothing without --once. */
 void once_store(struct job *j);
-void once_store_settled(struct runtime *rt, struct loop *loop, const struct job_info *info,
-                        const struct outcome *o);
+/* The same of a job that is settled. -1: contact was lost; then nothing may be recorded, the next settler
+ * does all of it. Any other fault leaves the key unresolved. */
+int once_store_settled(struct runtime *rt, struct loop *loop, const struct job_info *info,
+                       const struct outcome *o, struct error *err);
 /* The command never began: the key is free again. False: it could not be given back, j->o->message does not
  * say why; the guardian goes on trying. */
 bool once_release(struct job *j, struct error *err);

@@ -138,8 +138,8 @@ static int record(struct runtime *rt, struct loop *loop, struct history *h, cons
       spool_from_log(rt, loop, h, i->container, i->id, i->tty, SPOOL_MAX, SPOOL_KEEP_MS, &none))
     trace(TRACE_JOB, "spool of %s: %s", i->id, none.text);
   json_t *extra = json_pack("{s:s}", "settled_by", settler);
-  if (i->once) once_store_settled(rt, loop, i, &o);
-  int rc = history_append(h, "outcome", &o, extra, err);
+  int rc = i->once ? once_store_settled(rt, loop, i, &o, err) : 0;
+  if (!rc) rc = history_append(h, "outcome", &o, extra, err);
   json_decref(extra);
   outcome_done(&o);
   return rc;
