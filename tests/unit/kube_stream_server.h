@@ -181,6 +181,7 @@ static bool attach_request(struct peer *p, const char *request, struct shared *s
                    scene.v ? accept : "x", scene.v == 4 ? 4 : 5);
   peer_write(p, head, (size_t)n);
   frame(p, WEBSOCKET_BINARY, strstr(request, "stdout=true") ? "\1" : "\3", 1);
+  if (scene.untaken) frame(p, WEBSOCKET_PONG, "end", 3); /* nobody has asked */
   if (scene.early) frame(p, WEBSOCKET_BINARY, scene.early, strlen(scene.early));
   talk(p, s);
   return true;

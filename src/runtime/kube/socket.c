@@ -132,7 +132,8 @@ static void ready(struct kube_socket *s) {
 
 /* Behind the status the server lets go of what comes. */
 static void on_pong(struct kube_socket *s, const unsigned char *p, size_t n) {
-  if (n != strlen(END_WORD) || memcmp(p, END_WORD, n) != 0 || s->status.len || s->arrived) return;
+  if (n != strlen(END_WORD) || memcmp(p, END_WORD, n) != 0) return;
+  if (!s->end_sent || s->status.len || s->arrived) return;
   trace(TRACE_RUNTIME, "attach: the input has arrived");
   s->arrived = true;
   s->h.on_room(s->data);
