@@ -54,8 +54,8 @@ struct job {
   bool stream_ended, stream_cut;
   int64_t stream_ended_at; /* clock_ms() */
   bool end_seen;           /* the state was terminal; output may still be coming */
-  bool input_doubt; /* its end was sent, and the connection broke so soon behind that it may not have arrived
-                     */
+  bool input_doubt; /* its end was sent, and the connection broke so soon behind, or with so much of it on its
+                     * way, that it may not have arrived */
   int64_t input_done_at;   /* clock_ms(): the end of the input was sent */
   int64_t input_done_seen; /* bytes of output by then: more of them came over the same connection behind it */
   bool merged_said;        /* that stderr comes on stdout */
