@@ -232,6 +232,18 @@ static void hear_out(struct job *j) {
     loop_step(j->loop, (int)(end - now));
 }
 
+/* Where a stop by somebody else may not be told at all, its `rm -f` is known by that the container has gone
+ * behind its end: that end was none of the command's own. */
+static void look_once_more(struct job *j) {
+  struct error err = ERROR_INIT;
+  struct container_state st;
+  bool explained = j->ev.outside_kill || j->ev.our_stop || j->ev.deadline != DEADLINE_NONE;
+  if (!j->end_seen || explained || !j->rt->ops->info(j->rt)->tells_late_ms) return;
+  if (!j->rt->ops->state(j->rt, j->cid, &st, &err) || err.kind != ERR_MISSING) return;
+  j->ev.removed_first = true;
+  j->ev.state_read = false;
+}
+
 /* When the command ended, clock_ms(), or somewhat later: never earlier. A busy engine tells the end long
  * after it has closed the stream; but it says at what time of its clock that was. `heard`: the end was known
  * by then.
@@ -323,6 +335,7 @@ void job_run_phase(struct job *j) {
     if (j->watch_lost) earlier(&due, rewatch(j));
     if (ended(j)) {
       hear_out(j);
+      look_once_more(j);
       return;
     }
     loop_step(j->loop, step_ms(due));

@@ -81,7 +81,7 @@ struct job {
   int64_t lock_until; /* clock_ms(): --lock-wait ends; 0 not begun */
   bool create_doubt;  /* create may be on the engine, and is not found */
   bool unconfirmed;   /* killed, and no end was told */
-  bool died, destroyed, watch_lost, seen_start;
+  bool died, watch_lost, seen_start;
   int64_t died_at;            /* clock_ms() of the first event that says so */
   int64_t died_ns;            /* its time by the engine's clock */
   int64_t ahead_ns, ahead_at; /* the engine's clock against clock_ms(), at least; and when that was learnt */

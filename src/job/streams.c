@@ -130,8 +130,7 @@ static void on_event(void *data, enum runtime_event e, int signo, int64_t time_n
   else if (e == EVENT_DIE) {
     if (!j->died) j->died_at = clock_ms(), j->died_ns = time_ns;
     j->died = true;
-  } else if (e == EVENT_DESTROY)
-    j->destroyed = true;
+  }
 }
 
 int job_watch(struct job *j, struct error *err) {

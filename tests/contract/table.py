@@ -93,7 +93,8 @@ case("killed from outside", "4",
      run("probe", "line", "ready", "forever", during=(output("ready"), outside("kill")), out="ready\n", says=["..."],
          **killed("stopped_from_outside", 137, signal=9), kubernetes=differs("stop-is-deletion", **DELETED)))
 case("removed from outside: unknown", "4",
-     run("probe", "line", "ready", "forever", during=(output("ready"), outside("remove")), out="ready\n", says=["..."], **unknown("removed_unread")))
+     run("probe", "line", "ready", "forever", during=(output("ready"), outside("remove")), out="ready\n", says=["..."], **unknown("removed_unread"),
+         podman=differs("stop-untold", may=True, **signalled(9))))
 case("usage: one line, 125, nothing done", "9", run("true", options="--timeout never", says=["never"], record=False, fields={"runtime.kind": None, "command": []},
                                                    **not_started("usage")))
 
