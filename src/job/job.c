@@ -32,8 +32,7 @@ static void on_complete(void *data) {
   struct job *j = data;
   j->ledger->input_sent = input_sent(j->input);
   atomic_store(&j->ledger->input_complete, true);
-  j->input_done_at = clock_ms();
-  j->input_done_seen = output_bytes(j->output, 1) + output_bytes(j->output, 2);
+  atomic_store(&j->ledger->input_done_at, clock_ms());
 }
 
 static void on_detach(void *data) {

@@ -40,6 +40,7 @@ struct ledger {
   int64_t deadline_at;         /* clock_ms(); 0 none: --timeout */
   _Atomic int64_t last_output; /* clock_ms() of the last byte, for --idle-timeout */
   _Atomic int64_t input_sent;
+  _Atomic int64_t input_done_at; /* clock_ms(): the end of the input was sent; 0: not yet */
   int64_t memory_limit;
   _Atomic int sent[65]; /* signals sent as ours: their kill events are not somebody else's */
   char folder[4096];    /* where the caller stood: a relative --result is meant from there */

@@ -21,23 +21,27 @@ void job_doubt_input(struct job *j) {
   atomic_store(&j->ledger->input_complete, false);
 }
 
+/* clock_ms(); 0: its end was not sent, or it is a terminal's, or it has arrived. */
+static int64_t sent_unconfirmed(const struct job *j) {
+  bool counts = j->ledger->input_forwarded && !j->rt->ops->info(j->rt)->confirms_input;
+  return counts ? atomic_load(&j->ledger->input_done_at) : 0;
+}
+
 /* Of more than the pipe takes, sockets and tunnels between hold megabytes for as long as the command pleases,
  * and an engine has no word for that it has taken them. */
 bool job_input_held(const struct job *j) {
-  bool confirmed = j->rt->ops->info(j->rt)->confirms_input;
-  return j->input_done_at && !confirmed && atomic_load(&j->ledger->input_sent) > PIPE_BYTES;
+  return sent_unconfirmed(j) && atomic_load(&j->ledger->input_sent) > PIPE_BYTES;
 }
 
-static bool may_be_between(const struct job *j) {
-  if (!j->input_done_at || j->rt->ops->info(j->rt)->confirms_input) return false;
-  if (job_input_held(j)) return !j->died;
-  bool answered = j->output && output_bytes(j->output, 1) + output_bytes(j->output, 2) > j->input_done_seen;
-  return !answered && clock_ms() - j->input_done_at < ARRIVES_MS;
+bool job_input_between(const struct job *j) {
+  int64_t done = sent_unconfirmed(j);
+  if (!done) return false;
+  return job_input_held(j) ? !j->died : clock_ms() - done < ARRIVES_MS;
 }
 
 /* Input that was cut cannot be resumed: a half-fed command must not count as done, and must not go on. */
 static void cut_input(struct job *j) {
-  if (!j->input_doubt && may_be_between(j)) {
+  if (!j->input_doubt && job_input_between(j)) {
     job_say(j, "the end of the input may not have arrived: the command is stopped");
     job_doubt_input(j);
     j->input_lost = true;

@@ -123,7 +123,7 @@ static void on_output(void *data, int fd, const char *p, size_t n) {
   if (k && !t->left && j->join == JOIN_EXACT && stream_hash_value(t->hash) != t->want) again(j, JOIN_MEASURE);
   if (j->join == JOIN_MEASURE || n == k) return;
   /* There was more: what closed the stream was not the end of the command, and took input along with it. */
-  if (j->closed_early && j->input_done_at) job_doubt_input(j);
+  if (j->closed_early && atomic_load(&j->ledger->input_done_at)) job_doubt_input(j);
   output_put(j->output, fd, p + k, n - k);
 }
 

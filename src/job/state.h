@@ -56,8 +56,6 @@ struct job {
   bool end_seen;           /* the state was terminal; output may still be coming */
   bool input_doubt; /* its end was sent, and the connection broke so soon behind, or with so much of it on its
                      * way, that it may not have arrived */
-  int64_t input_done_at;   /* clock_ms(): the end of the input was sent */
-  int64_t input_done_seen; /* bytes of output by then: more of them came over the same connection behind it */
   bool merged_said;        /* that stderr comes on stdout */
   const char *gap_why;     /* output.gap as the stream told it; NULL: it did not */
   bool closed_early;       /* output ended before the command did, see run.c */
@@ -129,6 +127,8 @@ void job_doubt_input(struct job *j);
 /* Its end was sent, and it is so much that a command which reads slowly keeps some of it on its way for long.
  */
 bool job_input_held(const struct job *j);
+/* It may still be on its way, so a connection that breaks now, or a launcher that is gone, takes it along. */
+bool job_input_between(const struct job *j);
 /* For what is owed at the end: waits for contact until then; -1: there is none. */
 int job_reach(struct job *j, int64_t until);
 bool job_out_of_contact(const struct error *err); /* it may go better in a moment */

@@ -80,6 +80,12 @@ static bool half_fed(const struct job *j) {
   return j->ledger->input_forwarded && !atomic_load(&j->ledger->input_complete);
 }
 
+/* The launcher's connection went with it, and what of the input stood in it: an engine lets go of its input
+ * when it cannot write output any more, and a socket that is closed with output unread sends nothing more. */
+static bool took_input(const struct job *j) {
+  return atomic_load(&j->ledger->input_sent) && job_input_between(j);
+}
+
 /* The events the engine remembers tell of kills; those that the launcher sent are ours. */
 static void watch_remembered(struct job *j) {
   struct error err = ERROR_INIT;
@@ -263,6 +269,7 @@ void takeover(const struct guardian_task *t, bool is_owed) {
     nothing_made(j);
     is_owed = false;
   }
+  if (is_owed && took_input(j)) job_doubt_input(j);
   bool settles = atomic_load(&t->ledger->settle_owed);
   if ((is_owed || settles) && !contact(j)) {
     if (is_owed) owed(j);

@@ -292,9 +292,10 @@ command_err() { grep -av '^run-once: ' "$ERR" || :; }
 @test "input delivered whole, then a cut: a success is one" {
   through
   printf 'six by' >input
-  "$RUN_ONCE" run --result "$RESULT" "${via[@]}" --from "image/$IMAGE" -i -- sh -c 'wc -c; sleep 2; echo late' <input >"$OUT" 2>"$ERR" 3>&- &
+  "$RUN_ONCE" run --result "$RESULT" "${via[@]}" --from "image/$IMAGE" -i -- sh -c 'wc -c; sleep 3; echo late' <input >"$OUT" 2>"$ERR" 3>&- &
   launcher=$!
   within 15 lines_out 1
+  sleep 1.2 # until then it may have been on its way
   cut_now
   end_job
   status_is 0

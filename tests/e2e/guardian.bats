@@ -91,14 +91,44 @@ settled() { recorded "$1" && gone "$1"; }
 
 @test "fed by -i to the end, then killed: the command's own end counts" {
   echo some input >feed
-  "$RUN_ONCE" run --result "$RESULT" --from image/$IMAGE -i --on-disconnect keep -- probe count line counted sleep 2 exit 4 <feed >"$OUT" 2>"$ERR" 3>&- &
+  "$RUN_ONCE" run --result "$RESULT" --from image/$IMAGE -i --on-disconnect keep -- probe count line counted sleep 4 exit 4 <feed >"$OUT" 2>"$ERR" 3>&- &
   launcher=$!
   within 15 job_runs
   within 10 says counted
   id=$(job_id)
+  sleep 1.2 # until then it may have been on its way
   kill_launcher
   within 15 settled "$id"
   is "$(field "$id" verdict) $(field "$id" exit_code)" 'failed 4'
+  nothing_left 5
+}
+
+# What a command has not read yet goes with the launcher's connection: the engine lets go of it with the first line it cannot write.
+@test "fed by -i to the end, read slowly, then killed: never a success" {
+  head -c 250000 /dev/zero >feed
+  "$RUN_ONCE" run --result "$RESULT" --from image/$IMAGE -i --on-disconnect keep --stop-grace 1 -- \
+    sh -c 'trap "" TERM; echo slow; sleep 3; for i in 1 2 3 4 5; do echo $i; sleep 0.2; done; wc -c' <feed >"$OUT" 2>"$ERR" 3>&- &
+  launcher=$!
+  within 15 job_runs
+  within 10 says slow
+  id=$(job_id)
+  sleep 1.5
+  kill_launcher
+  within 15 settled "$id"
+  is "$(field "$id" verdict) $(field "$id" cause)" 'unknown input_cut'
+  nothing_left 5
+}
+
+@test "fed by -i to the end, and killed in that moment: never a success" {
+  echo some input >feed
+  "$RUN_ONCE" run --result "$RESULT" --from image/$IMAGE -i --on-disconnect keep --stop-grace 1 -- \
+    sh -c 'trap "exit 0" TERM; echo ready; while :; do sleep 0.1; done' <feed >"$OUT" 2>"$ERR" 3>&- &
+  launcher=$!
+  within 15 says ready
+  id=$(job_id)
+  kill_launcher
+  within 15 settled "$id"
+  is "$(field "$id" verdict) $(field "$id" cause)" 'unknown input_cut'
   nothing_left 5
 }
 
