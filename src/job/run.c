@@ -276,7 +276,8 @@ static bool closed_early(struct job *j) {
   j->closed_early = true;
   int64_t late = engine->tells_late_ms;
   bool long_before = end - j->stream_ended_at > (end < at ? SURELY_BEFORE_MS : LONG_BEFORE_MS) + late;
-  bool held = job_input_held(j), just_sent = j->stream_ended_at - atomic_load(&j->ledger->input_done_at) < LONG_BEFORE_MS;
+  bool held = job_input_held(j),
+       just_sent = j->stream_ended_at - atomic_load(&j->ledger->input_done_at) < LONG_BEFORE_MS;
   if ((long_before && (just_sent || held)) || (along && held)) job_doubt_input(j);
   trace(TRACE_JOB, "output ended %lld ms before the command, which was told after %lld ms",
         (long long)(end - j->stream_ended_at), (long long)(at - j->stream_ended_at));

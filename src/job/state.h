@@ -56,10 +56,10 @@ struct job {
   bool end_seen;           /* the state was terminal; output may still be coming */
   bool input_doubt; /* its end was sent, and the connection broke so soon behind, or with so much of it on its
                      * way, that it may not have arrived */
-  bool merged_said;        /* that stderr comes on stdout */
-  const char *gap_why;     /* output.gap as the stream told it; NULL: it did not */
-  bool closed_early;       /* output ended before the command did, see run.c */
-  bool input_lost;         /* input was cut: the command is stopped when contact is there */
+  bool merged_said; /* that stderr comes on stdout */
+  const char *gap_why; /* output.gap as the stream told it; NULL: it did not */
+  bool closed_early;   /* output ended before the command did, see run.c */
+  bool input_lost;     /* input was cut: the command is stopped when contact is there */
   enum join {
     JOIN_EXACT,
     JOIN_VERIFY,
