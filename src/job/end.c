@@ -22,7 +22,23 @@ static void replace(char **to, const char *s) {
   *to = s && *s ? xstrdup(s) : NULL;
 }
 
+/* A stop by somebody else that the engine keeps, though no event told of it. A signal that we sent is kept in
+ * the same way. */
+static bool stopped_untold(struct job *j, const struct container_state *st) {
+  bool ours = j->ev.our_stop || j->ev.deadline || atomic_load(&j->ledger->our_stop) ||
+              atomic_load(&j->ledger->deadline_fired);
+  if (!st->stopped || ours || j->ev.outside_kill) return false;
+  for (int signo = 1; signo < 65; signo++)
+    if (atomic_load(&j->ledger->sent[signo]) > 0) return false;
+  return true;
+}
+
 void job_take_state(struct job *j, const struct container_state *st) {
+  if (stopped_untold(j, st)) {
+    j->ev.outside_kill = true;
+    atomic_store(&j->ledger->outside_kill, true);
+    return; /* whoever did it may be removing it: it is looked at once more when all is heard */
+  }
   j->ev.state = *st;
   replace(&j->o->started_at, st->started_at);
   if (st->status == STATE_EXITED || st->status == STATE_DEAD) {

@@ -101,6 +101,7 @@ static void decide(struct runtime *rt, struct loop *loop, const struct job_info 
     return;
   }
   struct memory m = remember(rt, loop, i->id);
+  m.kill = m.kill || i->state.stopped; /* no event told of it, and yet the engine keeps it */
   struct evidence e = {
       .state_read = true, .state = i->state, .outside_kill = m.kill, .outside_signal = m.signal};
   e.our_stop = m.asked && m.kill;

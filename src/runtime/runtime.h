@@ -97,6 +97,8 @@ struct container_state {
   bool ever_started; /* StartedAt is a real time */
   int exit_code;     /* of EXITED/DEAD, -1: not told; of CREATED after a failed start: 126, 127, 128 */
   bool oom_killed;
+  bool stopped; /* it was running when the engine was asked to stop it, or to send it a signal: by whom is not
+                   told. Only of one that has ended, and of engines that keep this (Podman 5) */
   enum state_end end;
   char error[512];                                      /* engine's words */
   char started_at[40], finished_at[40], created_at[40]; /* RFC 3339; "" for never */

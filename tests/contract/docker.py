@@ -87,6 +87,7 @@ class CarrierEnder:
 class Docker:
     kind, patience, lanes, noise = "docker", 10, 4, None
     differences = None  # no list: it is what the others are compared with
+    major = 0  # version, where a difference is of some versions only
     image, other = "run-once-test", "contract-other"
 
     def __init__(self, host, work, tools):
@@ -232,6 +233,10 @@ class Docker:
 
 class Podman(Docker):
     kind, differences = "podman", "docs/engines.md"
+
+    def setup(self, environment):
+        self.major = int(self.docker("version", "-f", "{{.Server.Version}}").split(".")[0])
+        super().setup(environment)
 
     def start_options(self):
         return ["--podman"]

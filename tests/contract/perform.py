@@ -124,7 +124,7 @@ class Performer:
 
     def variant(self, step):
         """The step as it is on this runtime, and the difference it names there."""
-        difference = step.variants.get(self.runtime.kind)
+        difference = next((d for d in step.variants.get(self.runtime.kind, ()) if d.since <= self.runtime.major < d.before), None)
         if not difference:
             return step, None
         changed = copy.copy(step)

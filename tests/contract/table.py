@@ -88,13 +88,14 @@ case("a second INT stops, with the grace", "5: run",
 case("stopped from outside: 122, though it ends with 0", "4",
      run("probe", "trap", "TERM", "0", "line", "ready", "forever", during=(output("ready"), outside("stop")), out="ready\ngot TERM\n", says=["..."],
          **killed("stopped_from_outside", 0), kubernetes=differs("stop-is-deletion", **DELETED),
-         podman=differs("stop-untold", may=True, status=0, verdict="succeeded", cause="exit", says=[])))
+         podman=differs("stop-untold", may=True, before=5, status=0, verdict="succeeded", cause="exit", says=[])))
 case("killed from outside", "4",
      run("probe", "line", "ready", "forever", during=(output("ready"), outside("kill")), out="ready\n", says=["..."],
          **killed("stopped_from_outside", 137, signal=9), kubernetes=differs("stop-is-deletion", **DELETED)))
 case("removed from outside: unknown", "4",
      run("probe", "line", "ready", "forever", during=(output("ready"), outside("remove")), out="ready\n", says=["..."], **unknown("removed_unread"),
-         podman=differs("stop-untold", may=True, **signalled(9))))
+         podman=(differs("stop-untold", may=True, before=5, **signalled(9)),
+                 differs("stop-untold", may=True, since=5, **killed("stopped_from_outside", 137, signal=9)))))
 case("usage: one line, 125, nothing done", "9", run("true", options="--timeout never", says=["never"], record=False, fields={"runtime.kind": None, "command": []},
                                                    **not_started("usage")))
 

@@ -37,16 +37,19 @@ class Step:
     environ: dict = dataclasses.field(default_factory=dict)
     during: tuple = ()
     expect: dict = dataclasses.field(default_factory=dict)
-    variants: dict = dataclasses.field(default_factory=dict)  # runtime -> Difference
+    variants: dict = dataclasses.field(default_factory=dict)  # runtime -> Differences
 
 
 @dataclasses.dataclass
 class Difference:
     """What comes to another end on a runtime, by its id in the list of differences there. `changes` go over the step's fields and
-    over what is expected. Unless `may`, it has to be seen: a run that does as the others do is a failure as well."""
+    over what is expected. Unless `may`, it has to be seen: a run that does as the others do is a failure as well. Only of versions
+    that begin with a number below `before`, or from `since` on; a step has several then."""
     id: str
     may: bool
     changes: dict
+    before: float = float("inf")
+    since: int = 0
 
 
 @dataclasses.dataclass
@@ -64,15 +67,15 @@ def case(name, paragraph, *steps):
     CASES.append(Case(name, paragraph, steps))
 
 
-def differs(which, may=False, **changes):
-    return Difference(which, may, changes)
+def differs(which, may=False, before=float("inf"), since=0, **changes):
+    return Difference(which, may, changes, before, since)
 
 
 def step(argv, job, words):
     made = Step(list(argv), job)
     for word, value in words.items():
         if word in RUNTIMES:
-            made.variants[word] = value
+            made.variants[word] = value if isinstance(value, tuple) else (value,)
         elif word in STEP_FIELDS:
             setattr(made, word, value)
         else:

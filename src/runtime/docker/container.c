@@ -4,6 +4,7 @@
 #include "data/json.h"
 #include "runtime/docker/docker.h"
 #include "runtime/docker/ops.h"
+#include "runtime/docker/podman.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -89,6 +90,7 @@ int docker_state(struct runtime *rt, const char *id, struct container_state *ret
                      json_str(inspect, "State.Status"),
                      json_at(inspect, "State.ExitCode") ? "" : " without an ExitCode");
   docker_read_state(inspect, ret);
+  if (ret->status == STATE_EXITED) ret->stopped = podman_stopped((struct docker *)rt, id);
   return 0;
 }
 

@@ -19,6 +19,7 @@ struct docker {
   bool clock_known;
   bool connected_before; /* a second connect() looks whether containers outlive the engine */
   bool podman;           /* by its answers; podman.h has all that differs */
+  int podman_major;      /* 5 of 5.4.2; 0: not told */
   bool want_podman;      /* --runtime podman: Docker is refused */
 };
 

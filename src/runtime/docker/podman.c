@@ -1,6 +1,7 @@
 #include "runtime/docker/podman.h"
 #include "base/alloc.h"
 #include "data/json.h"
+#include "runtime/docker/ops.h"
 #include "runtime/registry.h"
 #include <inttypes.h>
 #include <stdlib.h>
@@ -26,6 +27,8 @@ int podman_note(struct docker *d, const struct http_response *r, struct error *e
                      "runtime podman failed: the engine at %s is Docker; leave --runtime away, or name "
                      "Podman's socket with --host",
                      d->info.endpoint);
+  CLEANUP_FREE char *version = http_header(r, "Libpod-API-Version");
+  d->podman_major = version ? atoi(version) : 0;
   d->info.kind = d->podman ? "podman" : "docker";
   /* conmon keeps a container, its output and its end; the service only tells of them. */
   if (d->podman) d->info.live_restore = true;
@@ -91,6 +94,18 @@ int podman_adjust(json_t *request, struct error *err) {
   if (!json_is_integer(json_object_get(request, "StopTimeout")))
     json_object_set_new(request, "StopTimeout", json_integer(DOCKER_STOP_TIMEOUT));
   return 0;
+}
+
+bool podman_stopped(struct docker *d, const char *id) {
+  static const char *const keys[] = {"State", NULL};
+  struct error none = ERROR_INIT;
+  if (d->podman_major < 5) return false;
+  CLEANUP_FREE char *path = xprintf("/libpod/containers/%s/json", id);
+  CLEANUP_JSON json_t *inspect = NULL;
+  /* What stands in between may know Docker's API only. */
+  if (docker_json_part(d, path, "reading who ended the container failed", keys, &inspect, &none) < 0)
+    return false;
+  return json_is(json_at(inspect, "State"), "StoppedByUser");
 }
 
 bool podman_labels_volumes(bool podman) {

@@ -19,6 +19,9 @@ int podman_adjust(json_t *request, struct error *err);
 /* Podman's API leaves the labels of a mount out (of a volume it hands on source, target and read-only): there
  * an anonymous volume stays as it is declared, and none that is left behind can be told from others. */
 bool podman_labels_volumes(bool podman);
+/* Was this container, which has ended, stopped or signalled through Podman? 5 keeps that, and tells it in its
+ * own API only; false where it is not told. One that had ended before is not marked by a stop. */
+bool podman_stopped(struct docker *d, const char *id);
 /* Containers that do not run, as the list's filter. */
 extern const char podman_ended[];
 #endif
