@@ -73,7 +73,7 @@ static void note_refusal(struct owed *o) {
 /* An engine that died in the middle of a start has forgotten it, and tells "created": that it knows of no
  * start proves something only if it still knows of the create. */
 static bool never_started(struct owed *o) {
-  struct memory m = remember(o->rt, o->loop, o->job_id);
+  struct memory m = remember(o->rt, o->loop, o->job_id, false);
   return !m.start && (m.create || o->f.word < WORD_STARTING);
 }
 

@@ -81,9 +81,13 @@ static void miss_output(struct job *j) {
   if (!j->unattended && j->o->gap < 0) j->o->gap = 0;
 }
 
-void job_ended_unread(struct job *j) {
+bool job_ended_away(const struct job *j) {
   int64_t ended = clock_parse_rfc3339(j->ev.state.finished_at);
-  if (j->back_ns && j->ev.state_read && ended && ended < j->back_ns + RUNTIME_CLOCK_NS) miss_output(j);
+  return j->back_ns && j->ev.state_read && ended && ended < j->back_ns + RUNTIME_CLOCK_NS;
+}
+
+void job_ended_unread(struct job *j) {
+  if (job_ended_away(j)) miss_output(j);
 }
 
 /* died: the end was told before contact was lost. 1: try again; 0: in contact; -1: over. */

@@ -13,8 +13,6 @@
 #define KILL_CONFIRM_MS                                                                                      \
   30000                 /* after KILL the end must have been told by then, else contact counts as lost */
 #define REWATCH_MS 1000 /* an event stream that breaks at once is not asked for more often */
-#define EVENTS_MS                                                                                            \
-  300 /* events come over a connection of their own: a kill may be told a moment after the end it caused */
 #define EARLY_MS 20
 #define LONG_BEFORE_MS 200   /* no delay between an engine that tells both and us */
 #define SURELY_BEFORE_MS 100 /* by the engine's own account */
@@ -221,36 +219,13 @@ static enum look look(struct job *j) {
   return j->rt->ops->wait_begin(j->rt, j->cid, false, &j->wait, &err) ? regained(j) : LOOK_GOES_ON;
 }
 
-/* Whoever killed the command is known only by the events: the end is told as the last of them. */
-static void hear_out(struct job *j) {
-  struct error err = ERROR_INIT;
-  if (!j->end_seen || j->died) return;
-  if (j->watch_lost && job_watch(j, &err)) return;
-  int64_t late = j->rt->ops->info(j->rt)->tells_late_ms;
-  for (int64_t end = clock_ms() + EVENTS_MS + late, now;
-       (now = clock_ms()) < end && !j->died && !j->watch_lost;)
-    loop_step(j->loop, (int)(end - now));
-}
-
-/* Where a stop by somebody else may not be told at all, its `rm -f` is known by that the container has gone
- * behind its end: that end was none of the command's own. */
-static void look_once_more(struct job *j) {
-  struct error err = ERROR_INIT;
-  struct container_state st;
-  bool explained = j->ev.outside_kill || j->ev.our_stop || j->ev.deadline != DEADLINE_NONE;
-  if (!j->end_seen || explained || !j->rt->ops->info(j->rt)->tells_late_ms) return;
-  if (!j->rt->ops->state(j->rt, j->cid, &st, &err) || err.kind != ERR_MISSING) return;
-  j->ev.removed_first = true;
-  j->ev.state_read = false;
-}
-
 /* When the command ended, clock_ms(), or somewhat later: never earlier. A busy engine tells the end long
  * after it has closed the stream; but it says at what time of its clock that was. `heard`: the end was known
  * by then.
  */
 static int64_t ended_at(struct job *j, int64_t heard) {
   int64_t finished = clock_parse_rfc3339(j->ev.state.finished_at);
-  if (!job_clock(j, finished)) hear_out(j);
+  if (!job_clock(j, finished)) job_hear(j);
   int64_t at = job_clock(j, finished);
   if (!at || (j->died && finished > j->died_ns)) return heard;
   return at < heard && heard - at < OWN_DELAY_MS ? at : heard;
@@ -335,8 +310,7 @@ void job_run_phase(struct job *j) {
     }
     if (j->watch_lost) earlier(&due, rewatch(j));
     if (ended(j)) {
-      hear_out(j);
-      look_once_more(j);
+      job_hear_out(j);
       return;
     }
     loop_step(j->loop, step_ms(due));

@@ -100,7 +100,7 @@ static void decide(struct runtime *rt, struct loop *loop, const struct job_info 
     outcome_not_started(o, &never);
     return;
   }
-  struct memory m = remember(rt, loop, i->id);
+  struct memory m = remember(rt, loop, i->id, true);
   m.kill = m.kill || i->state.stopped; /* no event told of it, and yet the engine keeps it */
   struct evidence e = {
       .state_read = true, .state = i->state, .outside_kill = m.kill, .outside_signal = m.signal};
@@ -108,6 +108,7 @@ static void decide(struct runtime *rt, struct loop *loop, const struct job_info 
   e.input_forwarded = i->open_stdin && !i->tty; /* whether its input was whole, nobody knows any more */
   e.input_cut = e.input_forwarded;
   e.forgotten = e.end_unseen = !m.start;
+  e.unheard = !m.die && !rt->ops->info(rt)->state_tells_all;
   int64_t limit = limit_ms(i);
   int64_t ran =
       (clock_parse_rfc3339(i->state.finished_at) - clock_parse_rfc3339(i->state.started_at)) / 1000000;

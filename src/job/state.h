@@ -120,6 +120,10 @@ void job_tell_guardian(struct job *j); /* of the stream, and that a deadline was
 void job_run_phase(struct job *j);
 void job_stop(struct job *j); /* stop signal now, KILL after the grace */
 void job_signal(struct job *j, int signo);
+/* hear.c: what is told only behind the end. */
+bool job_hear(struct job *j); /* the events tell of the end, or will in a moment */
+void job_hear_out(
+    struct job *j); /* before the verdict: was it somebody else's doing? Blocks until that is known */
 /* regain.c: after a cut, re-reads the state and joins the streams; -1: given up. */
 int job_regain(struct job *j);
 /* The end of the input may not have arrived: never a success. */
@@ -132,6 +136,7 @@ bool job_input_between(const struct job *j);
 /* For what is owed at the end: waits for contact until then; -1: there is none. */
 int job_reach(struct job *j, int64_t until);
 bool job_out_of_contact(const struct error *err); /* it may go better in a moment */
+bool job_ended_away(const struct job *j);         /* its state is read: it ended while its engine was away */
 /* Its state is read: did it end while its engine was away, though that told so later? Then output may be
  * missing. */
 void job_ended_unread(struct job *j);

@@ -170,8 +170,12 @@ static int read_unwatched(struct job *j) {
   bool watched = j->watch != NULL;
   if (!watched) watch_remembered(j);
   if (job_read_state(j)) return -1;
-  if (watched || j->seen_start) return 0;
-  j->ev.forgotten = j->ev.end_unseen = true;
+  if (!watched && !j->seen_start) {
+    j->ev.forgotten = j->ev.end_unseen = true;
+    return 0;
+  }
+  j->end_seen = j->ev.state_read;
+  job_hear_out(j);
   return 0;
 }
 

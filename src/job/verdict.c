@@ -256,6 +256,10 @@ void verdict_decide(const struct evidence *e, struct outcome *o) {
         xstrdup(
             "the command ended with status 0 while nobody watched, and the engine no longer tells whether it "
             "was stopped"));
+  else if (e->unheard && e->state.exit_code == 0)
+    end(o, VERDICT_UNKNOWN, CAUSE_CONTACT_LOST, 120,
+        xstrdup("the command ended with status 0, but the engine's events did not come, which tell whether "
+                "somebody stopped it"));
   else
     decide_own(e, o);
 }

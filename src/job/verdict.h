@@ -27,6 +27,7 @@ struct evidence {
   enum deadline deadline; /* the one that fired and that we acted on */
   bool engine_restarted;  /* without live-restore keeping it */
   bool forgotten;         /* the engine no longer tells what was done to it: a stop may be among that */
+  bool unheard;           /* its end was not among the events, for as long as contact is tried for */
   bool node_lost;         /* its machine does not answer the cluster */
   bool end_unseen;        /* the engine was away: of an end that nobody saw it tells 255 */
   int64_t memory_limit;   /* for the message; 0 none */

@@ -33,7 +33,8 @@ struct runtime_info {
   const char *namespace; /* in which it is; NULL: the engine has none */
   bool start_waits; /* start() returns only once the command runs, perhaps after minutes: until then it is not
                        begun, and the loop's interrupt ends it */
-  bool confirms_input; /* stream_end_input() is 0 only once the other end has taken all of it */
+  bool confirms_input;  /* stream_end_input() is 0 only once the other end has taken all of it */
+  bool state_tells_all; /* who ended the command stands in its state, too, not in the events alone */
   bool resumes; /* attach() again goes on with the byte at which the last stream of that container was cut */
   bool streams_merged; /* what the command writes to stderr comes as its stdout */
   bool no_signals;     /* none can be sent to the command: signal() takes only the stop signal and KILL */

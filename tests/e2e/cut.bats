@@ -228,6 +228,22 @@ command_err() { grep -av '^run-once: ' "$ERR" || :; }
   nothing_left
 }
 
+# On a bad connection the events, which have one of their own, come seconds behind the end.
+@test "stopped by someone else, with the events late or lost: 122, not 0" {
+  for rule in lag:1:/events:3000 lag:1:/events:0; do
+    through $rule
+    start_job "${via[@]}" -- probe trap TERM 0 line ready forever
+    within 15 lines_out 1
+    sleep 1
+    docker stop "$(job_container)" >/dev/null
+    end_job
+    status_is 122
+    verdict_is killed stopped_from_outside
+    out_is $'ready\ngot TERM\n'
+    nothing_left
+  done
+}
+
 # bats test_tags=slow
 @test "so much happens while contact is lost that the engine forgets: unknown, neither a success nor a restart" {
   through

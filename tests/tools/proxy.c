@@ -10,6 +10,7 @@
  *   delay     hand the request over N ms late
  *   later     cut both sides N ms after the request
  *   stall     the answer N ms late (N = 0: never, and the connection stays open)
+ *   lag       the same for what follows the first bytes of the answer
  * LOG gets a line for each request's first line, and "RULE ..." when a rule struck. A rule strikes once,
  * unless COUNT is 0. SIGUSR1: every open connection is cut. SIGUSR2: new connections are refused, until the
  * next one. Requests are told apart by "METHOD /" at the start of what comes after an answer; bodies never
@@ -29,8 +30,8 @@
 #include <unistd.h>
 
 enum { CONNECTIONS = 256, RULES = 16, BLOCK = 65536 };
-enum what { UP, DOWN, LOSE, REFUSE, DELAY, STALL, LATER, NOTHING };
-static const char *const names[] = {"up", "down", "lose", "refuse", "delay", "stall", "later"};
+enum what { UP, DOWN, LOSE, REFUSE, DELAY, STALL, LAG, LATER, NOTHING };
+static const char *const names[] = {"up", "down", "lose", "refuse", "delay", "stall", "lag", "later"};
 
 struct rule {
   enum what what;
@@ -157,7 +158,8 @@ static size_t judge(struct connection *c, int i, size_t n, bool *cut) {
     *cut = true;
     return 0;
   }
-  if (r->what == STALL && i == 1 && !c->passed[1]) {
+  bool late = (r->what == STALL && !c->passed[1]) || (r->what == LAG && c->passed[1] && !c->hold_until);
+  if (late && i == 1) {
     c->hold_until = r->n ? now_ms() + r->n : -1;
     c->held = 0;
     struck(c);

@@ -22,6 +22,7 @@ enum {
   OURS,
   RESTARTED,
   FORGOTTEN,
+  UNHEARD,
   OOM,
   BITS
 };
@@ -41,6 +42,7 @@ static struct evidence evidence_of(unsigned bits, int code, enum deadline d, int
   e.our_stop = HAS(OURS);
   e.engine_restarted = HAS(RESTARTED);
   e.forgotten = HAS(FORGOTTEN);
+  e.unheard = HAS(UNHEARD);
   e.state.oom_killed = HAS(OOM);
 #undef HAS
   e.state.status = (__typeof__(e.state.status))status;
@@ -54,7 +56,7 @@ static bool may_succeed(const struct evidence *e) {
   if (!e->start_acked && !e->state.ever_started) return false;
   if (!e->state_read || (e->state.status != STATE_EXITED && e->state.status != STATE_DEAD)) return false;
   if (e->input_cut || (e->input_forwarded && !e->input_complete)) return false;
-  if (e->forgotten) return false;
+  if (e->forgotten || e->unheard) return false;
   if (e->outside_kill || e->our_stop || e->engine_restarted || e->deadline != DEADLINE_NONE) return false;
   return e->state.exit_code == 0;
 }
@@ -83,7 +85,7 @@ static void check_status(const struct evidence *e, const struct outcome *o) {
   } else if (e->input_forwarded && !e->input_complete) {
     assert_int_equal(o->exit_status, 120);
     assert_int_equal(o->cause, CAUSE_INPUT_CUT);
-  } else if (e->forgotten) {
+  } else if (e->forgotten || e->unheard) {
     assert_int_equal(o->exit_status, 120);
     assert_int_equal(o->cause, CAUSE_CONTACT_LOST);
   } else {
@@ -239,6 +241,14 @@ static void end_unseen(void **state) {
   expect(&e, VERDICT_UNKNOWN, "contact_lost", 120,
          "the command ended with status 0 while nobody watched, and the engine no longer tells whether it "
          "was stopped");
+  e = ended(3);
+  e.unheard = true;
+  expect(&e, VERDICT_FAILED, "exit", 3, "ended with status 3");
+  e = ended(0);
+  e.unheard = true;
+  expect(&e, VERDICT_UNKNOWN, "contact_lost", 120,
+         "the command ended with status 0, but the engine's events did not come, which tell whether somebody "
+         "stopped it");
 }
 
 static void unread(void **state) {

@@ -141,7 +141,7 @@ int kubernetes_open(struct loop *loop, const struct endpoint *ep, struct runtime
   k->info.target = "job";
   k->info.namespace = k->namespace;
   k->info.start_waits = k->info.no_signals = true;
-  k->info.resumes = k->info.confirms_input = true;
+  k->info.resumes = k->info.confirms_input = k->info.state_tells_all = true;
   k->info.live_restore = true; /* pods do not hang on the API server */
   k->credentials = kube_credentials_new(loop, http);
   *ret = &k->base;
