@@ -92,10 +92,12 @@ static const struct end ends[] = {
      STATE_EXITED, true, 0, END_DELETED, ""},
     {POD(DELETED_AT("2026-11-29T10:00:40Z"), "Running", RUNS, ""), KUBE_RUNNING, STATE_RUNNING, true, -1,
      END_DELETED, ""},
-    /* in the same second: perhaps; two seconds after its end: somebody cleared away */
+    /* within five seconds, the clocks are of two machines: perhaps; later: somebody cleared away */
     {POD(DELETED_AT("2026-11-29T10:00:50Z"), "Running", ENDED(0, "Completed", ""), ""), KUBE_ENDED,
      STATE_EXITED, true, 0, END_DELETED, ""},
-    {POD(DELETED_AT("2026-11-29T10:00:52Z"), "Running", ENDED(0, "Completed", ""), ""), KUBE_ENDED,
+    {POD(DELETED_AT("2026-11-29T10:00:55Z"), "Running", ENDED(0, "Completed", ""), ""), KUBE_ENDED,
+     STATE_EXITED, true, 0, END_DELETED, ""},
+    {POD(DELETED_AT("2026-11-29T10:00:56Z"), "Running", ENDED(0, "Completed", ""), ""), KUBE_ENDED,
      STATE_EXITED, true, 0, END_UNTOLD, ""},
     /* drained: the eviction is a deletion, newer servers say so */
     {POD(DELETED_AT("2026-11-29T10:00:40Z"), "Running", ENDED(0, "Completed", ""),

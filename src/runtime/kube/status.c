@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define CLOCKS_NS INT64_C(5000000000) /* those of a node and of the API server are at most so far apart */
+
 #define NEVER_STARTED 128 /* containerd's exit code of a container that could not be started */
 
 const char *kube_container(const json_t *pod) {
@@ -75,11 +77,12 @@ static int64_t deletion_ns(const json_t *pod) {
   return ns ? ns - json_int_or(pod, "metadata.deletionGracePeriodSeconds", 0) * 1000000000 : 0;
 }
 
-/* Was it the deletion that ended the command? Times have whole seconds: within the same one it may have been.
- */
+/* Was it the deletion that ended the command? One time is the API server's, the other the node's, and both
+ * have whole seconds: shortly behind the end it may have been. Whoever saw the one without the other knows
+ * better (pods.c). */
 static bool deleted_before(const json_t *pod, const char *finished_at) {
   int64_t asked = deletion_ns(pod), finished = clock_parse_rfc3339(finished_at);
-  return asked && (!finished || asked <= finished);
+  return asked && (!finished || asked <= finished + CLOCKS_NS);
 }
 
 static enum state_end who_ended(const json_t *pod, const struct container_state *s) {
