@@ -127,10 +127,15 @@ static void finish(struct peer *p, struct shared *s, int v) {
 }
 
 /* The ping behind the end. */
+static void pong(struct peer *p, unsigned char *text, size_t n) {
+  if (scene.untaken) text[0] ^= 1; /* to what nobody has asked */
+  frame(p, WEBSOCKET_PONG, (char *)text, n);
+}
+
 static void client_ping(struct peer *p) {
   unsigned char text[128];
   size_t n;
-  if (client_frame(p, text, &n) == WEBSOCKET_PING) frame(p, WEBSOCKET_PONG, (char *)text, n);
+  if (client_frame(p, text, &n) == WEBSOCKET_PING) pong(p, text, n);
 }
 
 static void talk(struct peer *p, struct shared *s) {
@@ -141,7 +146,7 @@ static void talk(struct peer *p, struct shared *s) {
       if (scene.v == 4) finish(p, s, 4);
       return;
     }
-    if (opcode == WEBSOCKET_PING && !scene.untaken) frame(p, WEBSOCKET_PONG, (char *)text, n);
+    if (opcode == WEBSOCKET_PING) pong(p, text, n);
     if (opcode != WEBSOCKET_BINARY || !n) continue;
     if (text[0] == CHANNEL_INPUT) __sync_fetch_and_add(&s->n[INPUT], (int)n - 1);
     if (text[0] == CHANNEL_RESIZE) {
@@ -150,7 +155,7 @@ static void talk(struct peer *p, struct shared *s) {
     }
     if (scene.v == -1) return; /* dies in the middle */
     if (text[0] == 255 && n == 2 && text[1] == CHANNEL_INPUT) {
-      if (!scene.untaken) client_ping(p);
+      client_ping(p);
       finish(p, s, 5);
       return;
     }
@@ -181,7 +186,6 @@ static bool attach_request(struct peer *p, const char *request, struct shared *s
                    scene.v ? accept : "x", scene.v == 4 ? 4 : 5);
   peer_write(p, head, (size_t)n);
   frame(p, WEBSOCKET_BINARY, strstr(request, "stdout=true") ? "\1" : "\3", 1);
-  if (scene.untaken) frame(p, WEBSOCKET_PONG, "end", 3); /* nobody has asked */
   if (scene.early) frame(p, WEBSOCKET_BINARY, scene.early, strlen(scene.early));
   talk(p, s);
   return true;

@@ -1,6 +1,7 @@
 #include "runtime/kube/socket.h"
 #include "base/alloc.h"
 #include "base/trace.h"
+#include "data/hash.h"
 #include "data/json.h"
 #include "net/upgrade.h"
 #include "runtime/kube/reach.h"
@@ -16,7 +17,7 @@
 #define PING_MS 30000     /* so that nothing between takes a silent connection for a dead one */
 #define CLOSE_CHANNEL 255 /* v5: with the channel's number */
 #define NORMAL_CLOSE 1000
-#define END_WORD "end" /* of the ping behind the input */
+#define END_WORD 16 /* characters of the ping behind the input: nobody knows them who has not read it */
 
 struct kube_socket {
   struct kube *k;
@@ -30,6 +31,7 @@ struct kube_socket {
   char key[WEBSOCKET_KEY_SIZE];
   bool v5, ready, over, refused_before;
   bool end_asked, end_sent, arrived; /* of the input */
+  char end_word[END_WORD + 1];
   bool close_sent;
   int channel; /* of the message that is coming in; -1: its first byte has not come */
   struct buf status;
@@ -92,7 +94,8 @@ static void send_end(struct kube_socket *s) {
   s->end_sent = true;
   trace(TRACE_RUNTIME, "attach: end of input");
   if (s->v5) websocket_frame(&s->out, WEBSOCKET_BINARY, CLOSE_CHANNEL, closed, sizeof closed);
-  control(s, WEBSOCKET_PING, END_WORD, strlen(END_WORD));
+  random_id(s->end_word, END_WORD);
+  control(s, WEBSOCKET_PING, s->end_word, END_WORD);
   if (!s->v5) control(s, WEBSOCKET_CLOSE, normal, sizeof normal);
 }
 
@@ -132,7 +135,7 @@ static void ready(struct kube_socket *s) {
 
 /* Behind the status the server lets go of what comes. */
 static void on_pong(struct kube_socket *s, const unsigned char *p, size_t n) {
-  if (n != strlen(END_WORD) || memcmp(p, END_WORD, n) != 0) return;
+  if (n != END_WORD || memcmp(p, s->end_word, n) != 0) return;
   if (!s->end_sent || s->status.len || s->arrived) return;
   trace(TRACE_RUNTIME, "attach: the input has arrived");
   s->arrived = true;
