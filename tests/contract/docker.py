@@ -212,6 +212,11 @@ class Docker:
         mine = {f"container {self.id_of('container', n)}" for n in (APP, MOVED)} | {f"network {self.id_of('network', NETWORK)}"}
         return sorted(self.everything() - self.before - mine)
 
+    def describe(self, thing):
+        kind, which = thing.split(" ", 1)
+        fields = "{{.Name}} {{.State.Status}} {{.Config.Cmd}} {{json .Config.Labels}}" if kind == "container" else "{{json .Labels}}"
+        return f"{thing} {self.docker(kind, 'inspect', '-f', fields, which, check=False).strip()}"
+
     def id_of(self, kind, name):
         return self.docker(kind, "inspect", "-f", "{{.Id}}", name, check=False).strip()
 

@@ -203,6 +203,9 @@ class Kubernetes:
             if name.startswith("secret/run-once-once-"):
                 self.k("delete", name, "--ignore-not-found")
 
+    def describe(self, thing):
+        return thing
+
     def left_of_all(self):
         return self.k("get", "jobs,pods,secrets,configmaps", "-l", "run-once/id", "-o", "name").split()
 
