@@ -158,7 +158,7 @@ class Docker:
 
     def running(self, job):
         found = self.container(job)
-        return bool(found) and self.inspect(found)["State"]["Running"]
+        return bool(found) and self.docker("inspect", "-f", "{{.State.Running}}", found, check=False).strip() == "true"  # it may be gone
 
     def environment(self):
         return self.docker("exec", APP, "probe", "env", "-")

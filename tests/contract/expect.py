@@ -35,7 +35,7 @@ def compare(case, live, wanted, only_look=False):
         case.ids.append(live.result().get("original_id") or job)
         if wanted.get("settles"):
             case.until("its end is recorded", lambda: case.outcome(job))
-            case.until("its result is completed", lambda: live.result().get("verdict") != "unknown" or case.outcome(job)["verdict"] == "unknown")
+            case.until("its result is completed", lambda: live.result().get("cause"))
         wrong += left(runtime, job, wanted)
     return wrong + result(case, live, wanted) + record(case, live, wanted)
 
