@@ -16,7 +16,6 @@ static bool heard(struct job *j, int64_t ms) {
   return j->died;
 }
 
-/* False: nothing was heard. */
 bool job_hear(struct job *j) {
   struct error err = ERROR_INIT;
   if (!j->end_seen || j->died) return true;
@@ -71,7 +70,7 @@ static void say_waiting(struct job *j) {
 }
 
 void job_hear_out(struct job *j) {
-  if (!j->end_seen) return;
+  if (!j->end_seen || j->ev.unheard || j->ev.removed_first) return; /* or tried already, for long enough */
   int64_t until = clock_ms() + j->req->reconnect_for;
   bool told = job_hear(j) || explained(j), remembered = true;
   for (bool again = false; !told && remembered && clock_ms() < until; again = true) {
@@ -82,5 +81,5 @@ void job_hear_out(struct job *j) {
   }
   j->ev.unheard = !told;
   if (told) j->lost_at = 0;
-  removed_behind(j);
+  if (told) removed_behind(j);
 }

@@ -120,10 +120,11 @@ void job_tell_guardian(struct job *j); /* of the stream, and that a deadline was
 void job_run_phase(struct job *j);
 void job_stop(struct job *j); /* stop signal now, KILL after the grace */
 void job_signal(struct job *j, int signo);
-/* hear.c: what is told only behind the end. */
-bool job_hear(struct job *j); /* the events tell of the end, or will in a moment */
-void job_hear_out(
-    struct job *j); /* before the verdict: was it somebody else's doing? Blocks until that is known */
+/* hear.c: what is told only behind the end. job_hear() waits a moment for the event of that end; false: it
+ * has not come. job_hear_out(), before the verdict: was it somebody else's doing? Blocks until that is known,
+ * at most for --reconnect-for; ev.unheard: it is not. */
+bool job_hear(struct job *j);
+void job_hear_out(struct job *j);
 /* regain.c: after a cut, re-reads the state and joins the streams; -1: given up. */
 int job_regain(struct job *j);
 /* The end of the input may not have arrived: never a success. */

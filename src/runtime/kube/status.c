@@ -10,8 +10,7 @@
 #include <string.h>
 
 #define CLOCKS_NS INT64_C(5000000000) /* those of a node and of the API server are at most so far apart */
-
-#define NEVER_STARTED 128 /* containerd's exit code of a container that could not be started */
+#define NEVER_STARTED 128             /* containerd's exit code of a container that could not be started */
 
 const char *kube_container(const json_t *pod) {
   const char *name =
