@@ -172,7 +172,7 @@ int cmd_jobs_prune(struct cli *c) {
       say("job %s: settled and removed", info->id);
   }
   prune_remains(c, &j);
-  j.engine.rt->ops->claim_sweep(j.engine.rt,
+  j.engine.rt->ops->claim_sweep(j.engine.rt, NULL,
                                 option_flag(&c->opts, OPT_NOW) ? HELPER_STALE_NOW_MS : HELPER_STALE_MS);
   jobs_close(&j);
   return status;

@@ -138,7 +138,7 @@ static void guard(const struct guardian_task *t, int pair) {
   watch_over(t, pair);
   int word = atomic_load(&t->ledger->word);
   bool owed = word != WORD_DONE;
-  if (owed || atomic_load(&t->ledger->settle_owed)) takeover(t, owed);
+  if (owed || atomic_load(&t->ledger->settle_owed) || atomic_load(&t->ledger->helpers)) takeover(t, owed);
   if (atomic_load(&t->ledger->word) == WORD_DONE) live_drop(t->ledger->job_id, t->live_fd);
   _exit(0);
 }

@@ -63,7 +63,9 @@ static void fail(struct job *j, const struct error *err, bool result) {
 
 static int open_runtime(struct job *j, const char *kind, const struct endpoint *ep, struct error *err) {
   j->loop = loop_new();
-  return runtime_open(kind, j->loop, ep, &j->rt, err);
+  if (runtime_open(kind, j->loop, ep, &j->rt, err)) return -1;
+  j->rt->helpers = (struct runtime_helpers){j->ledger->job_id, &j->ledger->helpers};
+  return 0;
 }
 
 static void job_close(struct job *j) {
@@ -122,7 +124,7 @@ int job_launch(const struct job_request *req, const char *kind, const struct end
   strv_done(&j->unsaid);
   int status = o->exit_status, word = atomic_load(&j->ledger->word);
   bool done = word == WORD_DONE;
-  if (done && !atomic_load(&j->ledger->settle_owed))
+  if (done && !atomic_load(&j->ledger->settle_owed) && !atomic_load(&j->ledger->helpers))
     guardian_dismiss(j->guardian);
   else
     guardian_release(j->guardian);

@@ -26,6 +26,7 @@ struct ledger {
   _Atomic bool handed_over; /* --detach, detach keys, HUP of a lost terminal: the guardian goes on */
   _Atomic int deadline_fired; /* enum deadline: acted on by the guardian (launcher stuck) */
   _Atomic bool settle_owed;   /* other jobs' leftovers were seen: the guardian settles them, afterwards */
+  _Atomic int helpers;        /* struct runtime_helpers: to be swept when the launcher is gone */
   char once_claim[192];       /* ours, or being asked for: its owner label tells; "": none */
   char job_id[32];
   char container_id[160];

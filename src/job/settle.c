@@ -205,7 +205,7 @@ void settle_leftovers(struct runtime *rt, struct loop *loop, struct history *h, 
   struct job_list list = {0};
   struct error err = ERROR_INIT;
   spool_expire(h);
-  rt->ops->claim_sweep(rt, HELPER_STALE_MS);
+  rt->ops->claim_sweep(rt, NULL, HELPER_STALE_MS);
   if (rt->ops->jobs(rt, true, live_held, &list, &err)) return;
   for (size_t k = 0; k < list.n; k++) {
     struct error why = ERROR_INIT;

@@ -19,6 +19,7 @@
 #define KEY_AGAIN_MS 500
 #define LOOK_MS 500
 #define ANSWERS_MS 200 /* the first answers have come by then: what is left to do is waiting */
+#define FLIGHT_MS 2000 /* a request of one who died then: it has arrived by now */
 #define TTY_STAY_MS                                                                                          \
   600000 /* contract section 5: a terminal's command waits that long for somebody to come back */
 
@@ -239,6 +240,7 @@ static struct job *job_of(const struct guardian_task *t, struct outcome *o) {
   j->phase_start = clock_ms();
   j->loop = loop_new();
   if (runtime_open(t->runtime_kind, j->loop, t->endpoint, &j->rt, &err)) return NULL;
+  j->rt->helpers = (struct runtime_helpers){t->ledger->job_id, &t->ledger->helpers};
   return j;
 }
 
@@ -259,6 +261,15 @@ static void nothing_made(struct job *j) {
   if (give_key_back(j)) ledger_word(j->ledger, WORD_DONE);
 }
 
+/* The launcher died between two requests about a once-record, and the first may still be on its way. */
+static void sweep_helpers(struct job *j, int n) {
+  for (int64_t until = clock_ms() + FLIGHT_MS;;) {
+    n -= j->rt->ops->claim_sweep(j->rt, j->ledger->job_id, 0);
+    if (n <= 0 || clock_ms() >= until) return;
+    loop_pause(j->loop, LOOK_MS);
+  }
+}
+
 /* The process ends behind this; what is outside of it (a tunnel) has to be ended. */
 static void leave(struct job *j) {
   j->rt->ops->free(j->rt);
@@ -268,15 +279,16 @@ void takeover(const struct guardian_task *t, bool is_owed) {
   struct outcome o;
   struct job *j = job_of(t, &o);
   if (!j) return;
-  int word = atomic_load(&t->ledger->word);
+  int word = atomic_load(&t->ledger->word), helpers = atomic_load(&t->ledger->helpers);
   if (is_owed && (word == WORD_NOTHING || (word == WORD_INTENT && !intended(j)))) {
     nothing_made(j);
     is_owed = false;
   }
   if (is_owed && took_input(j)) job_doubt_input(j);
   bool settles = atomic_load(&t->ledger->settle_owed);
-  if ((is_owed || settles) && !contact(j)) {
+  if ((is_owed || settles || helpers) && !contact(j)) {
     if (is_owed) owed(j);
+    if (helpers) sweep_helpers(j, helpers);
     if (settles) settle_leftovers(j->rt, j->loop, j->history, j->o->id);
   }
   leave(j);

@@ -264,9 +264,10 @@ struct runtime_ops {
   int (*claim_load)(struct runtime *rt, const char *key_hash, const char *image, const char *file, char **ret,
                     size_t *ret_n, struct error *err);
   int (*claim_free)(struct runtime *rt, const char *key_hash, struct error *err);
-  /* Removes what a death between two requests left of claim_store and claim_load, if it is older than that.
-   */
-  void (*claim_sweep)(struct runtime *rt, int64_t stale_ms);
+  /* Removes what a death between two requests left of claim_store and claim_load: by NULL: what is older than
+   * stale_ms; else what that job used (runtime_helpers), whatever its age, once nobody acts for it any more.
+   * Returns how many. */
+  int (*claim_sweep)(struct runtime *rt, const char *by, int64_t stale_ms);
   /* Settling what no container tells of; NULL: a runtime without such things.
    * leftovers: volumes of a job that no container uses, with its labels (an engine that ended in the middle
    * of a removal or create leaves them), and once-records. leftover_remove: refused (ERR_CONFLICT) of one
@@ -292,9 +293,17 @@ struct runtime_voice {
   void (*notice)(void *data, const char *line);    /* a line for stderr */
   void *data;
 };
+/* On whose behalf once-records are read and written. A container that this takes carries the job's id, and is
+ * counted in *standing from before its create until it has gone for certain: who looks after the job sweeps
+ * it (claim_sweep). Both NULL: nobody looks after it. */
+struct runtime_helpers {
+  const char *job_id;
+  _Atomic int *standing;
+};
 struct runtime {
   const struct runtime_ops *ops;
-  struct runtime_voice voice; /* set by whoever opened it; all NULL: nobody listens */
+  struct runtime_helpers helpers; /* set by whoever opened it */
+  struct runtime_voice voice;     /* set by whoever opened it; all NULL: nobody listens */
 };
 
 /* kind "docker" (which takes Podman too), "podman" or "kubernetes". The client is made, nothing is sent yet.

@@ -1,6 +1,7 @@
 # --once KEY: one execution, whoever asks, whenever; and never a guess about one whose end nobody knows.
 load lib
 load life
+load cuts
 
 # A key of its own for each test: keys outlive containers on purpose.
 key() { echo "key-$BATS_TEST_NUMBER-$BASHPID-$RANDOM"; }
@@ -199,6 +200,30 @@ job2() { # a later caller, with a result file of its own
     is "$(marks | grep -cxF "$k")" 1
   done
   only_records_left
+  free
+}
+
+# The container that carries a record to or from the engine: its next request is never answered, and the launcher is killed.
+killed_at_archive() { # KEY
+  through stall:1:/archive:0
+  "$RUN_ONCE" run "${via[@]}" --from image/$IMAGE --once "$1" -- probe line mine >/dev/null 2>&1 3>&- &
+  launcher=$!
+  within 15 grep -qsF 'RULE stall /archive' "$BATS_TEST_TMPDIR/requests"
+  left_over | grep -q '^container'
+  kill -KILL "$launcher"
+  wait "$launcher" 2>/dev/null || :
+  launcher=
+}
+@test "launcher killed in the middle of storing or reading a record: nothing of that is left" {
+  k=$(key)
+  killed_at_archive "$k"
+  only_records_left
+  killed_at_archive "$k"
+  only_records_left
+  job2 --once "$k" -- probe line mine
+  status_is 0
+  out_is $'mine\n'
+  is "$(result replayed)" true
   free
 }
 

@@ -8,6 +8,7 @@
 #include "data/json.h"
 #include "runtime/docker/ops.h"
 #include "runtime/docker/tar.h"
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,8 +16,9 @@
 #define CREATE_MS 300000
 #define MOUNTED_AT "/.run-once"
 #define CARRIER_LABEL                                                                                        \
-  "run-once.carrier"            /* of the container that is never started; its value the key's hash */
-#define CARRIER_STALE_MS 600000 /* left behind by one that died: two requests take less */
+  "run-once.carrier" /* of the container that is never started; its value the key's hash */
+#define CARRIER_BY_LABEL "run-once.carrier-of" /* the job's id: of struct runtime_helpers */
+#define CARRIER_STALE_MS 600000                /* left behind by one that died: two requests take less */
 
 static char *volume_name(const char *key_hash) {
   return xprintf("run-once.once.%s", key_hash);
@@ -79,43 +81,57 @@ int docker_claim_free(struct runtime *rt, const char *key_hash, struct error *er
 
 /* Carriers that somebody left behind when he died between two requests, or that an engine did in the middle
  * of their removal ("dead"); label: of one key, or of all. Best effort. */
-static void sweep_carriers(struct docker *d, const char *label, int64_t stale_ms) {
+static int sweep_carriers(struct docker *d, const char *label, int64_t stale_ms) {
   CLEANUP_FREE char *filters = xprintf("{\"label\":[\"%s\"]}", label);
   CLEANUP_FREE char *escaped = http_escape(filters);
   CLEANUP_FREE char *path = xprintf("/containers/json?all=1&filters=%s", escaped);
   CLEANUP_JSON json_t *list = NULL;
   size_t i;
   json_t *entry;
-  if (docker_json(d, path, &list, NULL) < 0) return;
+  int swept = 0;
+  if (docker_json(d, path, &list, NULL) < 0) return 0;
   int64_t now = d->base.ops->clock_ns(&d->base);
   json_array_foreach(list, i, entry) {
     const char *id = json_str(entry, "Id");
     int64_t created = json_int_or(entry, "Created", 0);
-    if (id && now && created > 0 && now / 1000000000 - created > stale_ms / 1000)
-      (void)docker_remove(&d->base, id, false, NULL);
+    bool stale = !stale_ms || (now && created > 0 && now / 1000000000 - created > stale_ms / 1000);
+    if (id && stale) swept += docker_remove(&d->base, id, false, NULL) == 0;
   }
+  return swept;
+}
+
+int docker_claim_sweep(struct runtime *rt, const char *by, int64_t stale_ms) {
+  CLEANUP_FREE char *label = by ? xprintf(CARRIER_BY_LABEL "=%s", by) : xstrdup(CARRIER_LABEL);
+  return sweep_carriers((struct docker *)rt, label, by ? 0 : stale_ms);
 }
 
 /* The volume's folder as a bind, not the volume by its name: naming one that was removed in this moment would
  * make it anew, nobody's, and a volume that is mounted cannot be removed. */
-void docker_claim_sweep(struct runtime *rt, int64_t stale_ms) {
-  sweep_carriers((struct docker *)rt, CARRIER_LABEL, stale_ms);
-}
-
-static json_t *carrier_body(const char *key_hash, const char *folder, const char *image) {
-  return json_pack("{s:s, s:[], s:[s], s:b, s:{s:s}, s:{s:s, s:[{s:s, s:s, s:s}]}}", "Image", image,
+static json_t *carrier_body(const struct docker *d, const char *key_hash, const char *folder,
+                            const char *image) {
+  return json_pack("{s:s, s:[], s:[s], s:b, s:{s:s, s:s*}, s:{s:s, s:[{s:s, s:s, s:s}]}}", "Image", image,
                    "Entrypoint", "Cmd", "none", "NetworkDisabled", 1, "Labels", CARRIER_LABEL, key_hash,
-                   "HostConfig", "NetworkMode", "none", "Mounts", "Type", "bind", "Source", folder, "Target",
-                   MOUNTED_AT);
+                   CARRIER_BY_LABEL, d->base.helpers.job_id, "HostConfig", "NetworkMode", "none", "Mounts",
+                   "Type", "bind", "Source", folder, "Target", MOUNTED_AT);
 }
 
-/* The carrier goes also when the user has interrupted: nothing may stay. The work's own fault stands before
- * that of the removal. */
-static int drop_carrier(struct docker *d, const char *id, int rc, struct error *err) {
+static void count(struct docker *d, int more) {
+  if (d->base.helpers.standing) atomic_fetch_add(d->base.helpers.standing, more);
+}
+
+/* The carrier goes also when the user has interrupted: nothing may stay. */
+static int remove_carrier(struct docker *d, const char *id, struct error *err) {
   struct interrupt interrupt = loop_set_interrupt(d->loop, (struct interrupt){0});
-  int dropped = docker_remove(&d->base, id, false, rc < 0 ? NULL : err);
+  int rc = docker_remove(&d->base, id, false, err);
   loop_set_interrupt(d->loop, interrupt);
-  return dropped < 0 ? -1 : rc;
+  return rc;
+}
+
+/* One that is known to be there. The work's own fault stands before that of the removal. */
+static int drop_carrier(struct docker *d, const char *id, int rc, struct error *err) {
+  if (remove_carrier(d, id, rc < 0 ? NULL : err) < 0) return -1;
+  count(d, -1);
+  return rc;
 }
 
 /* Sent once; an answer that is lost leaves a carrier, found by its name. */
@@ -126,10 +142,14 @@ static int try_carrier(struct docker *d, const char *key_hash, const char *folde
   random_id(random, sizeof random - 1);
   CLEANUP_FREE char *name = xprintf("run-once.carrier.%s", random);
   CLEANUP_FREE char *path = xprintf("/containers/create?name=%s", name);
-  CLEANUP_JSON json_t *body = carrier_body(key_hash, folder, image);
+  CLEANUP_JSON json_t *body = carrier_body(d, key_hash, folder, image);
   struct http_response r;
+  count(d, 1);
   if (docker_call(d, "POST", path, body, true, CREATE_MS, &r, err) < 0) {
-    if (!err || err->kind != ERR_UNREACHABLE) (void)drop_carrier(d, name, -1, NULL);
+    if (err->kind == ERR_UNREACHABLE)
+      count(d, -1);
+    else
+      (void)remove_carrier(d, name, NULL); /* and perhaps it is only made behind this */
     return error_prefix(err, what);
   }
   CLEANUP_JSON json_t *answer = NULL;
@@ -139,7 +159,7 @@ static int try_carrier(struct docker *d, const char *key_hash, const char *folde
   else
     answer = json_parse(r.body.data ? r.body.data : "", r.body.len, NULL);
   http_response_done(&r);
-  if (rc < 0) return -1;
+  if (rc < 0) return count(d, -1), -1;
   const char *id = json_str(answer, "Id");
   *ret_id = xstrdup(id ? id : name); /* nobody else has that name */
   return 0;

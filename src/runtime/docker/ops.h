@@ -54,7 +54,7 @@ int docker_claim_store(struct runtime *rt, const char *key_hash, const char *ima
 int docker_claim_load(struct runtime *rt, const char *key_hash, const char *image, const char *file,
                       char **ret, size_t *ret_n, struct error *err);
 int docker_claim_free(struct runtime *rt, const char *key_hash, struct error *err);
-void docker_claim_sweep(struct runtime *rt, int64_t stale_ms);
+int docker_claim_sweep(struct runtime *rt, const char *by, int64_t stale_ms);
 /* leftovers.c */
 int docker_leftovers(struct runtime *rt, struct leftover_list *ret, struct error *err);
 int docker_leftover_remove(struct runtime *rt, const struct leftover *l, struct error *err);

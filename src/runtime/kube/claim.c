@@ -250,8 +250,9 @@ static bool referred_to(struct kube *k, const json_t *piece) {
   return false;
 }
 
-/* Pieces of a store that was cut short: no index names them. */
-void kube_claim_sweep(struct runtime *rt, int64_t stale_ms) {
+/* Pieces of a store that was cut short: no index names them. Those of one job only by their age, too: the
+ * index of a launcher that has just died may still be on its way. */
+int kube_claim_sweep(struct runtime *rt, const char *by, int64_t stale_ms) {
   struct kube *k = (struct kube *)rt;
   CLEANUP_FREE char *path = kube_list_path(k, "", "secrets", LABEL_PIECE);
   CLEANUP_JSON json_t *list = NULL;
@@ -259,13 +260,15 @@ void kube_claim_sweep(struct runtime *rt, int64_t stale_ms) {
   int64_t now = rt->ops->clock_ns(rt);
   size_t i;
   json_t *piece;
-  if (kube_get(k, path, "sweeping failed", &list, &none) < 0) return;
+  int swept = 0;
+  if (by || kube_get(k, path, "sweeping failed", &list, &none) < 0) return 0;
   json_array_foreach(json_at(list, "items"), i, piece) {
     const char *at = json_str(piece, "metadata.creationTimestamp"), *name = json_str(piece, "metadata.name");
     int64_t made = at ? clock_parse_rfc3339(at) : 0;
     if (!name || !now || !made || (now - made) / 1000000 < stale_ms || referred_to(k, piece)) continue;
     CLEANUP_FREE char *one = kube_path(k, "", "secrets", name, NULL);
     struct kube_request req = {.method = "DELETE", .path = one};
-    (void)kube_json(k, &req, "sweeping failed", NULL, &none);
+    swept += kube_json(k, &req, "sweeping failed", NULL, &none) == 0;
   }
+  return swept;
 }

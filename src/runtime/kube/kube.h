@@ -210,5 +210,5 @@ int kube_claim_store(struct runtime *rt, const char *key_hash, const char *image
 int kube_claim_load(struct runtime *rt, const char *key_hash, const char *image, const char *file, char **ret,
                     size_t *ret_n, struct error *err);
 int kube_claim_free(struct runtime *rt, const char *key_hash, struct error *err);
-void kube_claim_sweep(struct runtime *rt, int64_t stale_ms);
+int kube_claim_sweep(struct runtime *rt, const char *by, int64_t stale_ms);
 #endif
