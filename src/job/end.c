@@ -229,7 +229,8 @@ void job_conclude(struct job *j) {
   if (!j->left || o->verdict != VERDICT_DETACHED) verdict_decide(&j->ev, o);
   job_publish(j);
   bool told = j->ev.state_read || j->ev.removed_first, done = false;
-  if (told && !j->left) {
+  bool given_up = j->ev.unheard && !j->ev.state.exit_code && job_gives_up(j); /* the guardian goes on */
+  if (told && !j->left && !given_up) {
     once_store(j);
     record(j);
     event_watch_free(TAKE(j->watch)); /* what is told from now on is our own doing */

@@ -9,9 +9,13 @@
 #define REPLAY_MS 1000  /* the engine sends the events it remembers right behind the head */
 #define REHEAR_MS 3000  /* a connection that is silent for so long is perhaps no connection any more */
 #define BACKOFF_MS 1000 /* between two attempts to subscribe */
+#define FAILED_MS                                                                                            \
+  10000 /* a status that is no success is one either way: who caused it is waited for less                   \
+         */
 
 static bool heard(struct job *j, int64_t ms) {
-  for (int64_t end = clock_ms() + ms, now; !j->died && !j->watch_lost && (now = clock_ms()) < end;)
+  for (int64_t end = clock_ms() + ms, now;
+       !j->died && !j->watch_lost && !job_gives_up(j) && (now = clock_ms()) < end;)
     loop_step(j->loop, (int)(end - now));
   return j->died;
 }
@@ -28,7 +32,7 @@ bool job_hear(struct job *j) {
 static bool explained(const struct job *j) {
   const struct evidence *e = &j->ev;
   return j->rt->ops->info(j->rt)->state_tells_all || job_ended_away(j) || e->outside_kill || e->our_stop ||
-         e->deadline != DEADLINE_NONE || (e->state_read && e->state.exit_code != 0);
+         e->deadline != DEADLINE_NONE;
 }
 
 /* Subscribes anew, from before the start. False: the engine has forgotten that start, and with it the rest.
@@ -45,9 +49,9 @@ static bool ask_again(struct job *j) {
     return true;
   }
   for (int64_t end = clock_ms() + REPLAY_MS;
-       !j->seen_start && !j->died && !j->watch_lost && clock_ms() < end;)
+       !j->seen_start && !j->died && !j->watch_lost && !job_gives_up(j) && clock_ms() < end;)
     loop_step(j->loop, REPLAY_MS / 10);
-  return j->seen_start || j->died || j->watch_lost;
+  return j->died || j->watch_lost || job_gives_up(j) || job_recalled(j);
 }
 
 /* Where a stop by somebody else may not be told at all, its `rm -f` is known by that the container has gone
@@ -69,12 +73,17 @@ static void say_waiting(struct job *j) {
              "(interrupt twice to give up)");
 }
 
+static int64_t patience(const struct job *j) {
+  bool failed = j->ev.state_read && j->ev.state.exit_code != 0;
+  return failed && FAILED_MS < j->req->reconnect_for ? FAILED_MS : j->req->reconnect_for;
+}
+
 void job_hear_out(struct job *j) {
   if (!j->end_seen || j->ev.unheard || j->ev.removed_first) return; /* or tried already, for long enough */
-  int64_t until = clock_ms() + j->req->reconnect_for;
+  int64_t until = clock_ms() + patience(j);
   bool told = job_hear(j) || explained(j), remembered = true;
   for (bool again = false; !told && remembered && clock_ms() < until; again = true) {
-    if (j->giving_up || j->sig.hangup || removed_behind(j)) break;
+    if (job_gives_up(j) || removed_behind(j)) break;
     if (again) remembered = ask_again(j);
     told = heard(j, REHEAR_MS) || explained(j);
     if (!told && !again) say_waiting(j);

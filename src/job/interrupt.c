@@ -79,9 +79,17 @@ void job_on_signal(void *data, int signo) {
   }
 }
 
+bool job_gives_up(const struct job *j) {
+  return j->giving_up || j->sig.hangup;
+}
+
 enum error_kind job_interrupted(void *data, struct error *err) {
   struct job *j = data;
-  if (j->cleaning || job_begun(j)) return ERR_NONE;
+  if (j->cleaning || (job_begun(j) && !job_gives_up(j))) return ERR_NONE;
+  if (job_begun(j)) {
+    error_set(err, ERR_CANCELLED, "not waited for any longer");
+    return ERR_CANCELLED;
+  }
   if (j->sig.cancel) {
     error_set(err, ERR_CANCELLED, "interrupted by signal %d before the command began", j->sig.cancel_signal);
     return ERR_CANCELLED;

@@ -12,7 +12,7 @@
 #define REPLAY_MS 1000 /* the engine sends the events it remembers right behind the head */
 
 static void pause_ms(struct job *j, int64_t ms) {
-  for (int64_t end = clock_ms() + ms, now; (now = clock_ms()) < end && !j->giving_up && !j->sig.hangup;)
+  for (int64_t end = clock_ms() + ms, now; (now = clock_ms()) < end && !job_gives_up(j);)
     loop_step(j->loop, (int)(end - now));
 }
 
@@ -59,10 +59,15 @@ static void cut_input(struct job *j) {
 static int replay_events(struct job *j) {
   struct error err = ERROR_INIT;
   if (job_watch(j, &err)) return -1;
-  for (int64_t end = clock_ms() + REPLAY_MS; clock_ms() < end && !j->seen_start && !j->giving_up;)
+  for (int64_t end = clock_ms() + REPLAY_MS; clock_ms() < end && !j->seen_start && !job_gives_up(j);)
     pause_ms(j, REPLAY_STEP_MS);
-  pause_ms(j, REPLAY_STEP_MS); /* what came behind the start */
-  return 0;
+  pause_ms(j, REPLAY_STEP_MS);     /* what came behind the start */
+  return job_gives_up(j) ? -1 : 0; /* not heard to the end: no start among them would prove nothing */
+}
+
+bool job_recalled(struct job *j) {
+  const struct runtime_ops *ops = j->rt->ops;
+  return j->seen_start || (ops->recall && ops->recall(j->rt, j->o->id, 0) == RECALL_ALL);
 }
 
 /* The start is not among the events that the engine remembers: it was restarted, or has had many others
@@ -104,11 +109,12 @@ static int try_once(struct job *j, bool died) {
   if (replay_events(j)) return 1;
   bool over = st.status == STATE_EXITED || st.status == STATE_DEAD;
   if (st.status == STATE_CREATED && !st.ever_started) return 1;
-  if (!j->seen_start) forgotten(j, over);
-  if (!j->seen_start && !died) j->back_ns = j->rt->ops->clock_ns(j->rt);
-  if (over && !j->seen_start && !died) miss_output(j);
+  bool recalled = job_recalled(j);
+  if (!recalled) forgotten(j, over);
+  if (!recalled && !died) j->back_ns = j->rt->ops->clock_ns(j->rt);
+  if (over && !recalled && !died) miss_output(j);
   trace(TRACE_JOB, "contact again: %s, events %s", over ? "ended" : "running",
-        j->seen_start ? "kept" : "forgotten");
+        recalled ? "kept" : "forgotten");
   if (!over && j->rt->ops->wait_begin(j->rt, j->cid, false, &j->wait, &err)) return 1;
   return rejoin_begin(j, !over) ? 1 : 0;
 }
@@ -125,7 +131,7 @@ int job_regain(struct job *j) {
     int rc = try_once(j, died);
     if (rc <= 0) {
       if (!rc && said) job_say(j, "in contact with the engine again");
-      if (!rc) j->lost_at = 0;
+      if (!rc) j->lost_at = 0, j->giving_up = false;
       if (!rc && j->input_lost) job_stop(j);
       return rc;
     }
@@ -134,7 +140,7 @@ int job_regain(struct job *j) {
               "contact with the engine is lost; trying again for up to %lld s (interrupt twice to give up)",
               (long long)(j->req->reconnect_for / 1000));
     said = true;
-    if (j->giving_up || j->sig.hangup || clock_ms() - j->lost_at >= j->req->reconnect_for) return -1;
+    if (job_gives_up(j) || clock_ms() - j->lost_at >= j->req->reconnect_for) return -1;
     pause_ms(j, backoff);
     backoff = backoff * 2 < BACKOFF_MAX_MS ? backoff * 2 : BACKOFF_MAX_MS;
   }

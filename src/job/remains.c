@@ -128,9 +128,9 @@ static void decide(struct runtime *rt, int64_t begun, struct outcome *o) {
   }
   o->verdict = VERDICT_UNKNOWN;
   o->exit_status = 120;
-  o->cause = r == RECALL_STARTED ? CAUSE_REMOVED_UNREAD : CAUSE_CONTACT_LOST;
+  o->cause = r >= RECALL_STARTED ? CAUSE_REMOVED_UNREAD : CAUSE_CONTACT_LOST;
   o->message = xstrdup(
-      r == RECALL_STARTED ? "it began, and its container was removed before anybody read its end"
+      r >= RECALL_STARTED ? "it began, and its container was removed before anybody read its end"
                           : "run-once was killed, and the engine neither has a container of it nor remembers "
                             "whether there ever was one");
 }

@@ -137,12 +137,18 @@ bool job_input_between(const struct job *j);
 /* For what is owed at the end: waits for contact until then; -1: there is none. */
 int job_reach(struct job *j, int64_t until);
 bool job_out_of_contact(const struct error *err); /* it may go better in a moment */
-bool job_ended_away(const struct job *j);         /* its state is read: it ended while its engine was away */
+/* The engine remembers the start: by the events that were heard, or, where those come late, by asking for all
+ * it remembers, which takes a second. */
+bool job_recalled(struct job *j);
+bool job_ended_away(const struct job *j); /* its state is read: it ended while its engine was away */
 /* Its state is read: did it end while its engine was away, though that told so later? Then output may be
  * missing. */
 void job_ended_unread(struct job *j);
 /* The command may have begun: what was asked of us before is off, what comes is for the command. */
 bool job_begun(const struct job *j);
+/* The user has given up while contact was lost, or his terminal is gone: no answer is waited for any longer.
+ */
+bool job_gives_up(const struct job *j);
 /* waiting.c: words of a start that takes its time, to stderr by --progress. */
 void waiting_begin(struct job *j);
 void waiting_end(struct job *j);

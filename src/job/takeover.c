@@ -87,16 +87,19 @@ static bool took_input(const struct job *j) {
   return atomic_load(&j->ledger->input_sent) && job_input_between(j);
 }
 
-/* The events the engine remembers tell of kills; those that the launcher sent are ours. */
-static void watch_remembered(struct job *j) {
+/* The events the engine remembers tell of kills; those that the launcher sent are ours. False: contact was
+ * lost before they were told. */
+static bool watch_remembered(struct job *j) {
   struct error err = ERROR_INIT;
   for (int i = 0; i < 65; i++) j->ours[i] = atomic_load(&j->ledger->sent[i]);
   j->ev.outside_kill = atomic_load(&j->ledger->outside_kill);
   j->ev.start_acked = atomic_load(&j->ledger->word) >= WORD_STARTED;
-  if (job_watch(j, &err))
+  if (job_watch(j, &err)) {
     trace(TRACE_JOB, "events: %s", err.text);
-  else
-    loop_pause(j->loop, REPLAY_MS);
+    return false;
+  }
+  loop_pause(j->loop, REPLAY_MS);
+  return !j->watch_lost;
 }
 
 static void follow(struct job *j) {
@@ -169,9 +172,12 @@ static void take_id(struct job *j, const struct owed *o) {
  * has had many other events: its 0 proves nothing. */
 static int read_unwatched(struct job *j) {
   bool watched = j->watch != NULL;
-  if (!watched) watch_remembered(j);
+  for (int64_t until = clock_ms() + j->req->reconnect_for; !watched && !watch_remembered(j);) {
+    if (clock_ms() >= until || contact(j)) break;
+    loop_pause(j->loop, LOOK_MS);
+  }
   if (job_read_state(j)) return -1;
-  if (!watched && !j->seen_start) {
+  if (!watched && !job_recalled(j)) {
     j->ev.forgotten = j->ev.end_unseen = true;
     return 0;
   }

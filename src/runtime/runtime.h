@@ -197,7 +197,8 @@ enum recall {
   RECALL_NOT_TOLD, /* its memory does not reach back so far */
   RECALL_NEVER,    /* nothing of the job was ever made */
   RECALL_MADE,     /* its container was made, and never started */
-  RECALL_STARTED
+  RECALL_STARTED,  /* it ran; of what came before the oldest that is kept nothing is known */
+  RECALL_ALL       /* its start is kept, and so is all that came behind it */
 };
 typedef bool job_skip(const char *job_id);
 void job_info_done(struct job_info *i);

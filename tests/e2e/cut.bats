@@ -1,6 +1,7 @@
 # Connections that break, answers that get lost, an engine that is away: what is known stays true, no byte is repeated or
 # lost, and nothing runs twice. A proxy (tests/tools/proxy.c) stands between run-once and the engine; docker goes past it.
 load lib
+load life
 load cuts
 
 # The job's output has at least N lines, as seen by its caller.
@@ -242,6 +243,39 @@ command_err() { grep -av '^run-once: ' "$ERR" || :; }
     out_is $'ready\ngot TERM\n'
     nothing_left
   done
+}
+
+@test "events that do not come, and the user gives up: unknown, and the guardian hears them to the end" {
+  through lag:1:/events:0 stall:0:/events:0
+  start_job "${via[@]}" -- probe line out sleep 1
+  within 15 grep -qF "waiting for the engine's events" "$ERR"
+  kill -TERM "$launcher"
+  within 20 eval '! kill -0 "$launcher" 2>/dev/null' # a request that is not answered is not waited for
+  end_job
+  status_is 120
+  is "$(result verdict) $(result cause)" 'unknown contact_lost'
+  id=$(result id)
+  through
+  once jobs wait "$id"
+  status_is 0
+  is "$(field "$id" verdict) $(field "$id" exit_code) $(result verdict)" 'succeeded 0 succeeded'
+  nothing_left 10
+}
+
+@test "the command ends while contact is lost, and events come late then: no restart, its own end" {
+  through lag:2:/events:4000
+  start_job "${via[@]}" -- probe line early sleep 2 line late
+  within 15 lines_out 1
+  refuse
+  cut_now
+  within 15 eval '[[ -z $(docker ps -q) ]]'
+  allow
+  end_job
+  status_is 0
+  verdict_is succeeded exit
+  out_is $'early\nlate\n'
+  is "$(result output.gap)" null gap
+  nothing_left
 }
 
 # bats test_tags=slow

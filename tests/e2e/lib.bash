@@ -222,7 +222,7 @@ start_job() {
   with_source
   env --default-signal=INT,QUIT "$RUN_ONCE" run --result "$RESULT" "${options[@]}" -- "$@" >"$OUT" 2>"$ERR" </dev/null 3>&- &
   launcher=$!
-  within 15 job_runs
+  within 30 job_runs
 }
 end_job() {
   status=0

@@ -84,8 +84,8 @@ static void what_is_remembered(void **state) {
       {EVENT("network", "create", "", BEFORE) EVENT("container", "create", "job", AFTER)
            EVENT("container", "destroy", "job", AFTER),
        RECALL_MADE},
-      {EVENT("network", "create", "", BEFORE) EVENT("container", "start", "job", AFTER), RECALL_STARTED},
-      {EVENT("container", "start", "job", AFTER), RECALL_STARTED},
+      {EVENT("network", "create", "", BEFORE) EVENT("container", "start", "job", AFTER), RECALL_ALL},
+      {EVENT("container", "start", "job", AFTER), RECALL_ALL},
       {EVENT("container", "die", "job", AFTER), RECALL_STARTED},
       {EVENT("network", "create", "", "1795959999100000000"), RECALL_NOT_TOLD}, /* clocks differ by so much */
       {EVENT("network", "create", "", BEFORE) "nonsense", RECALL_NOT_TOLD},

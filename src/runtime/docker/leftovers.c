@@ -58,8 +58,8 @@ int docker_leftover_remove(struct runtime *rt, const struct leftover *l, struct 
 struct reading {
   const char *job_id;
   size_t n;
-  int64_t oldest_ns; /* of everything it tells; 0: nothing */
-  bool made, started;
+  int64_t oldest_ns;         /* of everything it tells; 0: nothing */
+  bool made, started, start; /* started: by any event behind the start */
 };
 
 static int on_row(void *data, json_t *o, struct error *err) {
@@ -75,6 +75,7 @@ static int on_row(void *data, json_t *o, struct error *err) {
   if (!id || strcmp(id, r->job_id) != 0 || !event_read(o, &event, &signal, &unused)) return 0;
   r->made = true; /* whatever happened to it: it was there */
   if (event != EVENT_CREATE && event != EVENT_DESTROY) r->started = true;
+  if (event == EVENT_START) r->start = true;
   return 0;
 }
 
@@ -100,7 +101,7 @@ static bool read_memory(struct docker *d, struct reading *got) {
 enum recall docker_recall(struct runtime *rt, const char *job_id, int64_t since_ns) {
   struct reading got = {.job_id = job_id};
   bool read = read_memory((struct docker *)rt, &got);
-  if (got.started) return RECALL_STARTED;
+  if (got.started) return got.start ? RECALL_ALL : RECALL_STARTED;
   bool reaches = read && got.oldest_ns && got.oldest_ns + RUNTIME_CLOCK_NS < since_ns;
   if (!reaches) return RECALL_NOT_TOLD;
   return got.made ? RECALL_MADE : RECALL_NEVER;
