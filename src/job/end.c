@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/trace.h"
 #include "job/guardian.h"
+#include "job/lock.h"
 #include "job/once.h"
 #include "job/owed.h"
 #include "job/settle.h"
@@ -223,6 +224,7 @@ void job_conclude(struct job *j) {
   j->cleaning = true;
   bool read = j->ev.state_read || j->ev.removed_first; /* by the look that ended the run phase */
   if (!read && !j->left && !j->unconfirmed && !j->ev.node_lost) job_read_state(j);
+  if (j->once_ours || (j->output && !output_drained(j->output))) lock_let_go(j); /* it takes a while */
   drain(j);
   job_phase(j, PHASE_DRAIN);
   gather(j);

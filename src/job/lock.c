@@ -12,6 +12,9 @@
 #include <string.h>
 
 #define NAME_MAX_CHARS 100 /* docker takes more, people do not */
+#define OWNER_MS 10000     /* behind an end: its owner has let go of the name, or stands still */
+#define DEAD_OWNER_MS 1000 /* there is none any more; who settles it may be about it */
+#define NOBODY_MS 10000    /* a name that is in use by nobody */
 #define GONE_RETRY_MS 50   /* a name that was just freed */
 #define LOOK_AGAIN_MS 2000 /* while waiting for the holder: besides its end being told */
 #define HALF_CREATED_MS                                                                                      \
@@ -76,14 +79,41 @@ static bool clear_half_created(struct job *j, const struct job_info *h) {
   return (orphan || old) && !j->rt->ops->remove(j->rt, h->container, false, &err);
 }
 
+/* The owner of an ended container removes it at once or gives up its name itself (lock_let_go). */
+static bool owner_lets_go(struct job *j, const struct job_info *h) {
+  int64_t patience = ours(j, h) && !live_held(h->id) ? DEAD_OWNER_MS : OWNER_MS;
+  for (int64_t until = clock_ms() + patience; clock_ms() < until; loop_pause(j->loop, GONE_RETRY_MS)) {
+    struct error err = ERROR_INIT;
+    struct job_info now = {0};
+    if (j->rt->ops->by_name(j->rt, j->name, &now, &err)) return err.kind == ERR_MISSING;
+    bool another = !now.container || !h->container || strcmp(now.container, h->container) != 0;
+    job_info_done(&now);
+    if (another) return true;
+  }
+  return false;
+}
+
 /* An ended container does not hold the lock: it gives up the name, and waits for its owner or a settler under
- * its own. */
+ * its own. Not while it may just be being removed: an engine (seen with 20.10) that renames what it removes
+ * keeps both the name and a row in its list, of a container that it does not have, until it is restarted. */
 static bool clear_ended(struct job *j, const struct job_info *h) {
   struct error err = ERROR_INIT;
+  if (owner_lets_go(j, h)) return true;
   CLEANUP_FREE char *name = xprintf("run-once.%s", h->id);
   if (!j->rt->ops->rename(j->rt, h->container, name, &err)) return true;
   trace(TRACE_JOB, "renaming %s: %s", h->id, err.text);
   return err.kind == ERR_MISSING;
+}
+
+void lock_let_go(struct job *j) {
+  struct error err = ERROR_INIT;
+  if (!j->o->lock || !j->cid || !j->ev.state_read) return;
+  CLEANUP_FREE char *name = xprintf("run-once.%s", j->o->id);
+  if (!strcmp(name, j->name)) return;
+  if (j->rt->ops->rename(j->rt, j->cid, name, &err))
+    trace(TRACE_JOB, "renaming: %s", err.text); /* who waits for the lock does it, somewhat later */
+  else
+    snprintf(j->name, sizeof j->name, "%s", name);
 }
 
 static void wait_for(struct job *j, const struct job_info *h, int64_t until) {
@@ -97,10 +127,22 @@ static void wait_for(struct job *j, const struct job_info *h, int64_t until) {
   wait_free(w);
 }
 
+/* Its name is taken, and nobody has it: just freed, or never to be had again. */
+static int nobody(struct job *j, struct error *err) {
+  if (!j->lock_nobody_at) j->lock_nobody_at = clock_ms();
+  if (clock_ms() - j->lock_nobody_at < NOBODY_MS) return 1;
+  return error_set(
+      err, ERR_LOCKED,
+      "lock '%s': the engine says that the name %s is in use, and has no container of that name; "
+      "it will not let go of it until it is restarted: restart it, or take another lock",
+      j->o->lock, j->name);
+}
+
 /* 1: free now, 0: held. */
 static int look(struct job *j, struct job_info *h, struct error *err) {
   int rc = j->rt->ops->by_name(j->rt, j->name, h, err);
-  if (rc) return err->kind == ERR_MISSING ? 1 : -1;
+  if (rc) return err->kind == ERR_MISSING ? nobody(j, err) : -1;
+  j->lock_nobody_at = 0;
   if (h->state.status == STATE_EXITED || h->state.status == STATE_DEAD) return clear_ended(j, h);
   if (h->state.status == STATE_REMOVING) return 1;
   return h->state.status == STATE_CREATED && clear_half_created(j, h);

@@ -6,6 +6,7 @@
 #include "base/trace.h"
 #include "data/json.h"
 #include "job/guardian.h"
+#include "job/lock.h"
 #include "job/once.h"
 #include "job/owed.h"
 #include "job/settle.h"
@@ -146,6 +147,7 @@ static bool vanishes(const struct container_state *s) {
 
 static void conclude(struct job *j) {
   j->left = false;
+  lock_let_go(j);
   if (j->ev.state_read && spool(j) && !vanishes(&j->ev.state)) j->keep_anyway = true;
   job_conclude(j);
 }

@@ -170,6 +170,24 @@ locked() { # complains about a held lock, with all five facts
   nothing_left 5
 }
 
+@test "free when the command has ended and its output still waits for a reader" {
+  with_source
+  mkfifo slow
+  "$RUN_ONCE" run --from image/$IMAGE --result "$RESULT" --lock q -- sh -c 'head -c 200000 /dev/zero; exit 7' >slow 2>"$ERR" 3>&- &
+  launcher=$!
+  exec 8<slow
+  within 15 eval '[[ -n $(docker ps -aq --filter status=exited --filter name=^/run-once\\.$(jq -r .id "$RESULT")) ]]' # by its own name
+  RESULT=$BATS_TEST_TMPDIR/second.json
+  job --lock q -- probe line mine
+  status_is 0
+  kill -0 "$launcher" # that one is not at its end
+  is "$(wc -c <&8)" 200000
+  exec 8<&-
+  end_job
+  status_is 7
+  nothing_left 5
+}
+
 @test "free when the container is kept" {
   job --lock q --keep always -- probe exit 3
   status_is 3
