@@ -97,6 +97,7 @@ void job_ended_unread(struct job *j) {
 
 /* died: the end was told before contact was lost. 1: try again; 0: in contact; -1: over. */
 static int try_once(struct job *j, bool died) {
+  const struct runtime_ops *ops = j->rt->ops;
   struct error err = ERROR_INIT;
   struct container_state st;
   loop_drop_connections(j->loop);
@@ -111,6 +112,7 @@ static int try_once(struct job *j, bool died) {
   if (st.status == STATE_CREATED && !st.ever_started) return 1;
   bool recalled = job_recalled(j);
   if (!recalled) forgotten(j, over);
+  if (!recalled && !over && ops->alive && !ops->alive(j->rt, j->cid)) j->ev.end_untrue = true;
   if (!recalled && !died) j->back_ns = j->rt->ops->clock_ns(j->rt);
   if (over && !recalled && !died) miss_output(j);
   trace(TRACE_JOB, "contact again: %s, events %s", over ? "ended" : "running",

@@ -238,6 +238,13 @@ void verdict_decide(const struct evidence *e, struct outcome *o) {
     o->exit_code = -1;
     end(o, VERDICT_UNKNOWN, CAUSE_ENGINE_RESTART, 120,
         xstrdup("the engine was away when the command ended, and tells 255 for an end that it did not see"));
+  } else if (e->end_untrue) {
+    o->exit_code = -1;
+    o->signal = 0;
+    end(o, VERDICT_UNKNOWN, CAUSE_ENGINE_RESTART, 120,
+        xstrdup("the engine was away, and took the command for running when nothing of it ran: the status "
+                "that it "
+                "tells is not proven"));
   } else if (e->input_cut)
     end(o, VERDICT_UNKNOWN, CAUSE_INPUT_CUT, 120, input_words(e, "the input was cut"));
   else if (deadline_of(e) != DEADLINE_NONE) {

@@ -279,6 +279,10 @@ struct runtime_ops {
   /* Does it hold as many events as it keeps, so that older ones may be forgotten? Also when that cannot be
    * told. NULL: it never forgets what is there. */
   bool (*memory_full)(struct runtime *rt);
+  /* Does a process of it run for certain, asked of what runs it and not of the engine's own notes? An engine
+   * that comes back may take a container for running whose end it has missed, and tell a status later that is
+   * none of the command's. NULL: there the state tells. */
+  bool (*alive)(struct runtime *rt, const char *id);
   /* The exact body that create() sends; new reference, holds values. NULL: p->request with the labels over
    * it. */
   json_t *(*body)(struct runtime *rt, const struct prepared *p, const struct identity *who);

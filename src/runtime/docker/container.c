@@ -178,3 +178,18 @@ int docker_remove(struct runtime *rt, const char *id, bool force, struct error *
   if (err) *err = fault;
   return fault.kind == ERR_MISSING ? 0 : -1;
 }
+
+/* By the count of its control group, or, where there is none, by the processes of it (which the engine asks
+ * its host's ps for): docs.docker.com, ContainerStats and ContainerTop. Podman has no daemon to come back. */
+bool docker_alive(struct runtime *rt, const char *id) {
+  struct docker *d = (struct docker *)rt;
+  CLEANUP_FREE char *stats = xprintf("/containers/%s/stats?stream=false&one-shot=true", id),
+                    *top = xprintf("/containers/%s/top", id);
+  CLEANUP_JSON json_t *counted = NULL, *listed = NULL;
+  if (d->podman) return true;
+  if (docker_json(d, stats, &counted, NULL) == 0) {
+    const json_t *pids = json_at(counted, "pids_stats");
+    if (json_int_or(pids, "current", 0) > 0) return true;
+  }
+  return docker_json(d, top, &listed, NULL) == 0 && json_array_size(json_at(listed, "Processes")) > 0;
+}

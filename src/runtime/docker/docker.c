@@ -242,6 +242,7 @@ static const struct runtime_ops docker_ops = {
     .leftover_remove = docker_leftover_remove,
     .recall = docker_recall,
     .memory_full = docker_memory_full,
+    .alive = docker_alive,
     .body = docker_body,
     .examine = docker_examine,
 };

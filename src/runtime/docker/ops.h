@@ -58,6 +58,7 @@ int docker_claim_sweep(struct runtime *rt, const char *by, int64_t stale_ms);
 /* leftovers.c */
 int docker_leftovers(struct runtime *rt, struct leftover_list *ret, struct error *err);
 int docker_leftover_remove(struct runtime *rt, const struct leftover *l, struct error *err);
+bool docker_alive(struct runtime *rt, const char *id);
 enum recall docker_recall(struct runtime *rt, const char *job_id, int64_t since_ns);
 bool docker_memory_full(struct runtime *rt);
 /* examine.c */
