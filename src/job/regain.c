@@ -95,9 +95,15 @@ void job_ended_unread(struct job *j) {
   if (job_ended_away(j)) miss_output(j);
 }
 
+/* An engine that was killed while it dealt with an end tells 0 of it when it is back (20.10: of a 3), or
+ * takes it for running and tells a number later. */
+static bool unproven(struct job *j, const struct container_state *st, bool over) {
+  const struct runtime_ops *ops = j->rt->ops;
+  return over ? st->exit_code == 0 : ops->alive && !ops->alive(j->rt, j->cid);
+}
+
 /* died: the end was told before contact was lost. 1: try again; 0: in contact; -1: over. */
 static int try_once(struct job *j, bool died) {
-  const struct runtime_ops *ops = j->rt->ops;
   struct error err = ERROR_INIT;
   struct container_state st;
   loop_drop_connections(j->loop);
@@ -112,7 +118,9 @@ static int try_once(struct job *j, bool died) {
   if (st.status == STATE_CREATED && !st.ever_started) return 1;
   bool recalled = job_recalled(j);
   if (!recalled) forgotten(j, over);
-  if (!recalled && !over && ops->alive && !ops->alive(j->rt, j->cid)) j->ev.end_untrue = true;
+  bool told =
+      recalled || died || j->ev.engine_restarted || j->ev.forgotten; /* how it ended, or that nobody knows */
+  if (!told && unproven(j, &st, over)) j->ev.end_untrue = true;
   if (!recalled && !died) j->back_ns = j->rt->ops->clock_ns(j->rt);
   if (over && !recalled && !died) miss_output(j);
   trace(TRACE_JOB, "contact again: %s, events %s", over ? "ended" : "running",

@@ -219,6 +219,11 @@ static void decide_own(const struct evidence *e, struct outcome *o) {
       xprintf("ended %s%s", how, signo && signo == e->our_signal ? ", which was forwarded to it" : ""));
 }
 
+/* What dockerd (0) and containerd (137) tell of an end that they have missed. 255 is always one of those. */
+static bool made_up(int exit_code) {
+  return exit_code == 0 || exit_code == 137;
+}
+
 void verdict_decide(const struct evidence *e, struct outcome *o) {
   o->exit_code = -1;
   o->signal = 0;
@@ -238,13 +243,11 @@ void verdict_decide(const struct evidence *e, struct outcome *o) {
     o->exit_code = -1;
     end(o, VERDICT_UNKNOWN, CAUSE_ENGINE_RESTART, 120,
         xstrdup("the engine was away when the command ended, and tells 255 for an end that it did not see"));
-  } else if (e->end_untrue) {
+  } else if (e->end_untrue && made_up(e->state.exit_code)) {
     o->exit_code = -1;
     o->signal = 0;
     end(o, VERDICT_UNKNOWN, CAUSE_ENGINE_RESTART, 120,
-        xstrdup("the engine was away, and took the command for running when nothing of it ran: the status "
-                "that it "
-                "tells is not proven"));
+        xstrdup("the engine was away when the command ended, and what it tells of that end is not proven"));
   } else if (e->input_cut)
     end(o, VERDICT_UNKNOWN, CAUSE_INPUT_CUT, 120, input_words(e, "the input was cut"));
   else if (deadline_of(e) != DEADLINE_NONE) {

@@ -29,7 +29,7 @@ struct evidence {
   bool forgotten;         /* the engine no longer tells what was done to it: a stop may be among that */
   bool unheard;           /* its end was not among the events, for as long as contact is tried for */
   bool node_lost;         /* its machine does not answer the cluster */
-  bool end_untrue;        /* it was back, and took for running what had ended: no status of it is believed */
+  bool end_untrue;        /* it was away at the end, and what it tells of that may be made up */
   bool end_unseen;        /* the engine was away: of an end that nobody saw it tells 255 */
   int64_t memory_limit;   /* for the message; 0 none */
 };
