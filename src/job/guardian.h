@@ -31,8 +31,10 @@ void guardian_release(struct guardian *g);
  * does not reap everywhere. */
 void guardian_dismiss(struct guardian *g);
 
-/* takeover.c, in the guardian: what is owed after the launcher's end. Returns when nothing is. */
-void takeover(const struct guardian_task *t, bool owed /* by our own job, else only by others */);
+/* takeover.c, in the guardian: what is owed after the launcher's end, by our own job (`owed`), by others
+ * (ledger's settle_owed), and what is left of reading or storing a once-record (helpers). Returns when
+ * nothing is. */
+void takeover(const struct guardian_task *t, bool owed);
 /* Ends the command of a launcher that stands still, at its deadline: stop signal, grace, KILL. Records
  * nothing. Where the launcher does not know yet that the command began, the deadline is that of the engine's
  * account, and `launcher` (whose child's child this is) may go on before it: then nothing is done. */

@@ -9,9 +9,7 @@
 #define REPLAY_MS 1000  /* the engine sends the events it remembers right behind the head */
 #define REHEAR_MS 3000  /* a connection that is silent for so long is perhaps no connection any more */
 #define BACKOFF_MS 1000 /* between two attempts to subscribe */
-#define FAILED_MS                                                                                            \
-  10000 /* a status that is no success is one either way: who caused it is waited for less                   \
-         */
+#define FAILED_MS 10000 /* who caused a status that is no success is waited for less */
 
 static bool heard(struct job *j, int64_t ms) {
   for (int64_t end = clock_ms() + ms, now;

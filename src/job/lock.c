@@ -14,7 +14,7 @@
 #define NAME_MAX_CHARS 100 /* docker takes more, people do not */
 #define OWNER_MS 10000     /* behind an end: its owner has let go of the name, or stands still */
 #define DEAD_OWNER_MS 1000 /* there is none any more; who settles it may be about it */
-#define NOBODY_MS 10000    /* a name that is in use by nobody */
+#define NOBODY_TRIES 200   /* of GONE_RETRY_MS, in a row: a name that is in use by nobody */
 #define GONE_RETRY_MS 50   /* a name that was just freed */
 #define LOOK_AGAIN_MS 2000 /* while waiting for the holder: besides its end being told */
 #define HALF_CREATED_MS                                                                                      \
@@ -107,7 +107,7 @@ static bool clear_ended(struct job *j, const struct job_info *h) {
 
 void lock_let_go(struct job *j) {
   struct error err = ERROR_INIT;
-  if (!j->o->lock || !j->cid || !j->ev.state_read) return;
+  if (!j->o->lock || !j->cid || !j->ev.state_read || j->ev.outside_kill) return;
   CLEANUP_FREE char *name = xprintf("run-once.%s", j->o->id);
   if (!strcmp(name, j->name)) return;
   if (j->rt->ops->rename(j->rt, j->cid, name, &err))
@@ -129,8 +129,7 @@ static void wait_for(struct job *j, const struct job_info *h, int64_t until) {
 
 /* Its name is taken, and nobody has it: just freed, or never to be had again. */
 static int nobody(struct job *j, struct error *err) {
-  if (!j->lock_nobody_at) j->lock_nobody_at = clock_ms();
-  if (clock_ms() - j->lock_nobody_at < NOBODY_MS) return 1;
+  if (++j->lock_nobody < NOBODY_TRIES) return 1;
   return error_set(
       err, ERR_LOCKED,
       "lock '%s': the engine says that the name %s is in use, and has no container of that name; "
@@ -142,7 +141,7 @@ static int nobody(struct job *j, struct error *err) {
 static int look(struct job *j, struct job_info *h, struct error *err) {
   int rc = j->rt->ops->by_name(j->rt, j->name, h, err);
   if (rc) return err->kind == ERR_MISSING ? nobody(j, err) : -1;
-  j->lock_nobody_at = 0;
+  j->lock_nobody = 0;
   if (h->state.status == STATE_EXITED || h->state.status == STATE_DEAD) return clear_ended(j, h);
   if (h->state.status == STATE_REMOVING) return 1;
   return h->state.status == STATE_CREATED && clear_half_created(j, h);

@@ -14,6 +14,7 @@ void lock_once_hash(const char *app, const char *key, char ret[65]);
  */
 int lock_conflict(struct job *j, char **ret_id, struct error *err);
 /* The command has ended, and its container stays for a while: it gives up the name that is the lock. By its
- * owner, before a removal is on its way. Without a lock: nothing. */
+ * owner, before a removal is on its way. Without a lock nothing; nor where somebody else ended the command,
+ * who may be starting it again. */
 void lock_let_go(struct job *j);
 #endif

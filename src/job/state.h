@@ -75,11 +75,11 @@ struct job {
   struct waiting *waiting; /* what start() waits for, as it is told; NULL: start is not under way */
   bool keep_anyway;        /* its output could not be spooled: the container is its last copy */
   int64_t begin_by; /* clock_ms(): the guardian's --start-timeout for a command that has not begun; 0 none */
-  int64_t stay_until;     /* clock_ms(): a terminal's command without a caller is stopped then; 0 none */
-  int64_t lock_until;     /* clock_ms(): --lock-wait ends; 0 not begun */
-  int64_t lock_nobody_at; /* clock_ms(): since when its name is taken, by nobody; 0 it is not */
-  bool create_doubt;      /* create may be on the engine, and is not found */
-  bool unconfirmed;       /* killed, and no end was told */
+  int64_t stay_until; /* clock_ms(): a terminal's command without a caller is stopped then; 0 none */
+  int64_t lock_until; /* clock_ms(): --lock-wait ends; 0 not begun */
+  int lock_nobody;    /* so often in a row its name was taken, by nobody */
+  bool create_doubt;  /* create may be on the engine, and is not found */
+  bool unconfirmed;   /* killed, and no end was told */
   bool died, watch_lost, seen_start;
   int64_t died_at;            /* clock_ms() of the first event that says so */
   int64_t died_ns;            /* its time by the engine's clock */
@@ -123,7 +123,7 @@ void job_stop(struct job *j); /* stop signal now, KILL after the grace */
 void job_signal(struct job *j, int signo);
 /* hear.c: what is told only behind the end. job_hear() waits a moment for the event of that end; false: it
  * has not come. job_hear_out(), before the verdict: was it somebody else's doing? Blocks until that is known,
- * at most for --reconnect-for; ev.unheard: it is not. */
+ * at most for --reconnect-for, of a failure ten seconds, and not beyond giving up; ev.unheard: it is not. */
 bool job_hear(struct job *j);
 void job_hear_out(struct job *j);
 /* regain.c: after a cut, re-reads the state and joins the streams; -1: given up. */

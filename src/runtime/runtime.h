@@ -266,7 +266,8 @@ struct runtime_ops {
                     size_t *ret_n, struct error *err);
   int (*claim_free)(struct runtime *rt, const char *key_hash, struct error *err);
   /* Removes what a death between two requests left of claim_store and claim_load: by NULL: what is older than
-   * stale_ms; else what that job used (runtime_helpers), whatever its age, once nobody acts for it any more.
+   * stale_ms; else what that job used (runtime_helpers), whatever its age, once nobody acts for it any more
+   * (Kubernetes: nothing; its pieces may be named by a request that is still on its way, and go by age).
    * Returns how many. */
   int (*claim_sweep)(struct runtime *rt, const char *by, int64_t stale_ms);
   /* Settling what no container tells of; NULL: a runtime without such things.

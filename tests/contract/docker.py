@@ -217,15 +217,6 @@ class Docker:
         fields = "{{.Name}} {{.State.Status}} {{.Config.Cmd}} {{json .Config.Labels}}" if kind == "container" else "{{json .Labels}}"
         return f"{thing} {self.docker(kind, 'inspect', '-f', fields, which, check=False).strip()}"
 
-    def is_there(self, thing):
-        """dockerd now and then lists a container that it has removed: asked about it, it has none of that id, and none to be removed."""
-        kind, which = thing.split(" ", 1)
-        try:
-            self.docker(kind, "inspect", which)
-        except RuntimeError as e:
-            return "no such" not in str(e).lower()
-        return True
-
     def id_of(self, kind, name):
         return self.docker(kind, "inspect", "-f", "{{.Id}}", name, check=False).strip()
 

@@ -206,9 +206,6 @@ class Kubernetes:
     def describe(self, thing):
         return thing
 
-    def is_there(self, thing):
-        return True
-
     def left_of_all(self):
         return self.k("get", "jobs,pods,secrets,configmaps", "-l", "run-once/id", "-o", "name").split()
 

@@ -6,6 +6,15 @@ load cuts
 
 # The job's output has at least N lines, as seen by its caller.
 lines_out() { (($(wc -l <"$OUT") >= $1)); }
+# Contact is lost behind the first line, and there again when the command has ended.
+ends_out_of_contact() {
+  within 15 lines_out 1
+  refuse
+  cut_now
+  within 15 eval '[[ -z $(docker ps -q) ]]'
+  allow
+  end_job
+}
 numbers='n=0; while [ $n -lt 40 ]; do n=$((n + 1)); echo line $n; [ $((n % 5)) != 0 ] || echo err $n >&2; sleep 0.1; done'
 numbers_out() { seq -f 'line %.0f' 40; }
 numbers_err() { seq -f 'err %.0f' 5 5 40; }
@@ -200,12 +209,7 @@ command_err() { grep -av '^run-once: ' "$ERR" || :; }
 @test "the command ends while the engine is away: its output and status all the same" {
   through
   start_job "${via[@]}" -- sh -c 'echo one; sleep 1; echo two; echo bad >&2; exit 11'
-  within 15 lines_out 1
-  refuse
-  cut_now
-  within 15 eval '[[ -z $(docker ps -q) ]]'
-  allow
-  end_job
+  ends_out_of_contact
   status_is 11
   verdict_is failed exit
   out_is $'one\ntwo\n'
@@ -265,12 +269,7 @@ command_err() { grep -av '^run-once: ' "$ERR" || :; }
 @test "the command ends while contact is lost, and events come late then: no restart, its own end" {
   through lag:2:/events:4000
   start_job "${via[@]}" -- probe line early sleep 2 line late
-  within 15 lines_out 1
-  refuse
-  cut_now
-  within 15 eval '[[ -z $(docker ps -q) ]]'
-  allow
-  end_job
+  ends_out_of_contact
   status_is 0
   verdict_is succeeded exit
   out_is $'early\nlate\n'

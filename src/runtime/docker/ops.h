@@ -29,6 +29,7 @@ int docker_stop(struct runtime *rt, const char *id, int64_t grace_ms, struct err
 int docker_resize(struct runtime *rt, const char *id, int rows, int cols, struct error *err);
 int docker_rename(struct runtime *rt, const char *id, const char *name, struct error *err);
 int docker_remove(struct runtime *rt, const char *id, bool force, struct error *err);
+bool docker_alive(struct runtime *rt, const char *id);
 /* Of an inspect document. */
 void docker_read_state(const json_t *inspect, struct container_state *ret);
 /* stream.c, watch.c, wait.c */
@@ -58,7 +59,6 @@ int docker_claim_sweep(struct runtime *rt, const char *by, int64_t stale_ms);
 /* leftovers.c */
 int docker_leftovers(struct runtime *rt, struct leftover_list *ret, struct error *err);
 int docker_leftover_remove(struct runtime *rt, const struct leftover *l, struct error *err);
-bool docker_alive(struct runtime *rt, const char *id);
 enum recall docker_recall(struct runtime *rt, const char *job_id, int64_t since_ns);
 bool docker_memory_full(struct runtime *rt);
 /* examine.c */
