@@ -149,6 +149,14 @@ class Docker:
             self.docker("network", "rm", NETWORK, check=False)
             self.docker("rmi", "-f", MOVED, self.other, check=False)
 
+    def gone(self):
+        """None, or that the engine itself has ended; no case does that."""
+        try:
+            self.docker("version")
+        except RuntimeError as e:
+            return f"the engine has ended: {e}"
+        return None
+
     # What the table's words ask for.
     def container(self, job):
         return self.docker("ps", "-aq", "--no-trunc", "--filter", f"label=run-once.id={job}").strip()

@@ -72,15 +72,21 @@ class Live:
         except (OSError, ValueError):
             return {}
 
+    def wait(self, until):
+        while True:
+            try:
+                return self.process.wait(15)
+            except subprocess.TimeoutExpired:
+                why = "it does not end" if time.monotonic() > until else self.runtime.gone()
+            if why:
+                self.process.kill()
+                self.process.wait()
+                raise expect.Wrong(why)
+
     def end(self, limit=150):
         if self.process.stdin and self.step.stdin == "open":
             self.process.stdin.close()
-        try:
-            self.status = self.process.wait(limit)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
-            raise expect.Wrong(f"it did not end within {limit} s") from None
+        self.status = self.wait(time.monotonic() + limit)
         if self.reader:
             self.reader.join(5)
             os.close(self.master)
