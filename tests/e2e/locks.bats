@@ -188,6 +188,29 @@ locked() { # complains about a held lock, with all five facts
   nothing_left 5
 }
 
+@test "a command that somebody starts again keeps its lock, also while its output still waits for a reader" {
+  with_source
+  mkfifo slow
+  "$RUN_ONCE" run --from image/$IMAGE --result "$RESULT" --lock q -- sh -c 'trap "exit 0" TERM; head -c 200000 /dev/zero; sleep 60 & wait' >slow 2>"$ERR" 3>&- &
+  launcher=$!
+  exec 8<slow
+  read -rn 1 -d '' -u 8 _ # the first byte: it runs
+  container=$(job_container)
+  docker stop "$container" >/dev/null
+  sleep 1.5 # long enough to give up the name, were it to be given up
+  is "$(docker inspect -f '{{.Name}} {{.State.Running}}' "$container")" '/run-once.lock.run-once-test.q false'
+  docker start "$container" >/dev/null
+  RESULT=$BATS_TEST_TMPDIR/second.json
+  job --lock q -- probe line mine
+  status_is 121
+  docker kill "$container" >/dev/null
+  cat <&8 >/dev/null
+  exec 8<&-
+  end_job
+  status_is 122
+  nothing_left 5
+}
+
 @test "free when the container is kept" {
   job --lock q --keep always -- probe exit 3
   status_is 3
