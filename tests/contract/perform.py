@@ -72,12 +72,14 @@ class Live:
         except (OSError, ValueError):
             return {}
 
-    def wait(self, until):
+    def wait(self, limit):
+        """Of the process; not for one whose engine is no more."""
+        until = time.monotonic() + limit
         while True:
             try:
-                return self.process.wait(15)
+                return self.process.wait(max(0, min(15, until - time.monotonic())))
             except subprocess.TimeoutExpired:
-                why = "it does not end" if time.monotonic() > until else self.runtime.gone()
+                why = f"it did not end within {limit} s" if time.monotonic() >= until else self.runtime.gone()
             if why:
                 self.process.kill()
                 self.process.wait()
@@ -86,7 +88,7 @@ class Live:
     def end(self, limit=150):
         if self.process.stdin and self.step.stdin == "open":
             self.process.stdin.close()
-        self.status = self.wait(time.monotonic() + limit)
+        self.status = self.wait(limit)
         if self.reader:
             self.reader.join(5)
             os.close(self.master)

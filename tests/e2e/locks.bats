@@ -170,12 +170,17 @@ locked() { # complains about a held lock, with all five facts
   nothing_left 5
 }
 
-@test "free when the command has ended and its output still waits for a reader" {
+# A shell line under the lock q, in the background; its output is read by whoever reads from 8.
+to_slow_reader() {
   with_source
   mkfifo slow
-  "$RUN_ONCE" run --from image/$IMAGE --result "$RESULT" --lock q -- sh -c 'head -c 200000 /dev/zero; exit 7' >slow 2>"$ERR" 3>&- &
+  "$RUN_ONCE" run --from image/$IMAGE --result "$RESULT" --lock q -- sh -c "$1" >slow 2>"$ERR" 3>&- &
   launcher=$!
   exec 8<slow
+}
+
+@test "free when the command has ended and its output still waits for a reader" {
+  to_slow_reader 'head -c 200000 /dev/zero; exit 7'
   within 15 eval '[[ -n $(docker ps -aq --filter status=exited --filter name=^/run-once\\.$(jq -r .id "$RESULT")) ]]' # by its own name
   RESULT=$BATS_TEST_TMPDIR/second.json
   job --lock q -- probe line mine
@@ -189,11 +194,7 @@ locked() { # complains about a held lock, with all five facts
 }
 
 @test "a command that somebody starts again keeps its lock, also while its output still waits for a reader" {
-  with_source
-  mkfifo slow
-  "$RUN_ONCE" run --from image/$IMAGE --result "$RESULT" --lock q -- sh -c 'trap "exit 0" TERM; head -c 200000 /dev/zero; sleep 60 & wait' >slow 2>"$ERR" 3>&- &
-  launcher=$!
-  exec 8<slow
+  to_slow_reader 'trap "exit 0" TERM; head -c 200000 /dev/zero; sleep 60 & wait'
   read -rn 1 -d '' -u 8 _ # the first byte: it runs
   container=$(job_container)
   docker stop "$container" >/dev/null
