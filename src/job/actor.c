@@ -1,6 +1,6 @@
 #include "base/alloc.h"
+#include "base/name_service.h"
 #include "job/job.h"
-#include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -36,8 +36,8 @@ static char *tidy(const char *name) {
 }
 
 static char *login_name(void) {
-  const struct passwd *pw = getpwuid(getuid());
-  return pw && pw->pw_name && *pw->pw_name ? tidy(pw->pw_name) : xprintf("uid %ld", (long)getuid());
+  CLEANUP_FREE char *name = user_name(getuid());
+  return name ? tidy(name) : xprintf("uid %ld", (long)getuid());
 }
 
 static char *find_user(const char *option, bool *ret_claimed) {

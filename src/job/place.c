@@ -1,20 +1,18 @@
 /* Where the history lives when nobody says. */
 #include "base/alloc.h"
 #include "base/fd.h"
+#include "base/name_service.h"
 #include "job/chain.h"
 #include <errno.h>
-#include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 /* Under sudo HOME may still be the caller's: then the user database has the word. */
-static const char *home_of(uid_t uid) {
+static char *home_of(uid_t uid) {
   const char *home = getenv("SUDO_USER") ? NULL : getenv("HOME");
-  if (home && home[0] == '/') return home;
-  const struct passwd *pw = getpwuid(uid);
-  return pw && pw->pw_dir && pw->pw_dir[0] == '/' ? pw->pw_dir : NULL;
+  return home && home[0] == '/' ? xstrdup(home) : user_home(uid);
 }
 
 char *history_default_path(uid_t uid, struct error *err) {
@@ -22,7 +20,7 @@ char *history_default_path(uid_t uid, struct error *err) {
   const char *state = getenv("XDG_STATE_HOME");
   if (state && state[0] == '/')
     return xprintf("%s/run-once/history.jsonl", state); /* XDG: absolute or nothing */
-  const char *home = home_of(uid);
+  CLEANUP_FREE char *home = home_of(uid);
   if (home) return xprintf("%s/.local/state/run-once/history.jsonl", home);
   error_set(
       err, ERR_CONFIG,
@@ -31,9 +29,9 @@ char *history_default_path(uid_t uid, struct error *err) {
   return NULL;
 }
 
-static char *user_name(uid_t uid) {
-  const struct passwd *pw = getpwuid(uid);
-  return pw ? xprintf("%s (uid %ld)", pw->pw_name, (long)uid) : xprintf("uid %ld", (long)uid);
+static char *who(uid_t uid) {
+  CLEANUP_FREE char *name = user_name(uid);
+  return name ? xprintf("%s (uid %ld)", name, (long)uid) : xprintf("uid %ld", (long)uid);
 }
 
 /* mkdir -p with 0700; what exists stays as it is. */
@@ -62,8 +60,8 @@ int history_folder(const char *folder, struct error *err) {
   if (!S_ISDIR(st.st_mode))
     return error_set(err, ERR_CONFIG, "opening the history failed: %s is not a folder", folder);
   if (st.st_uid == geteuid()) return 0;
-  CLEANUP_FREE char *owner = user_name(st.st_uid);
-  CLEANUP_FREE char *me = user_name(geteuid());
+  CLEANUP_FREE char *owner = who(st.st_uid);
+  CLEANUP_FREE char *me = who(geteuid());
   return error_set(err, ERR_PERMISSION,
                    "opening the history failed: the folder %s belongs to %s, not to %s; choose another by "
                    "--history PATH",

@@ -2,10 +2,10 @@
 #include "base/alloc.h"
 #include "base/fd.h"
 #include "base/limits.h"
+#include "base/name_service.h"
 #include "data/json.h"
 #include "net/context.h"
 #include <errno.h>
-#include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -19,10 +19,9 @@ static const char *env(const char *name) {
 
 char *docker_config_dir(void) {
   const char *dir = env("DOCKER_CONFIG"), *home = env("HOME");
-  const struct passwd *pw;
   if (dir) return xstrdup(dir);
-  if (!home && (pw = getpwuid(getuid()))) home = pw->pw_dir;
-  return xprintf("%s/.docker", home ? home : "");
+  CLEANUP_FREE char *own = home ? NULL : user_home(getuid());
+  return xprintf("%s/.docker", home ? home : own ? own : "");
 }
 
 /* Takes `name` in dir into *slot if the file is there. */

@@ -1,10 +1,10 @@
 #include "net/easy.h"
 #include "base/alloc.h"
 #include "base/fd.h"
+#include "base/name_service.h"
 #include "net/proxy.h"
 #include "net/tls_shared.h"
 #include <errno.h>
-#include <grp.h>
 #include <openssl/crypto.h>
 #include <stdlib.h>
 #include <string.h>
@@ -135,12 +135,12 @@ static const char *noun(const struct endpoint *ep) {
 
 static int fault_permission(const struct endpoint *ep, struct error *err) {
   struct stat st;
-  const struct group *g =
-      ep->scheme == ENDPOINT_UNIX && !stat(ep->socket_path, &st) && st.st_gid ? getgrgid(st.st_gid) : NULL;
+  CLEANUP_FREE char *group =
+      ep->scheme == ENDPOINT_UNIX && !stat(ep->socket_path, &st) && st.st_gid ? group_name(st.st_gid) : NULL;
   return error_set(err, ERR_PERMISSION,
                    "cannot reach the engine at %s: Permission denied; join the group '%s' (usermod -aG, then "
                    "log in again) or use sudo",
-                   ep->text, g ? g->gr_name : "docker");
+                   ep->text, group ? group : "docker");
 }
 
 /* The other end ends TLS because of what we showed, or did not show, of ourselves. Under TLS 1.3 that comes
