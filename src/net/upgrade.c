@@ -12,12 +12,6 @@
 
 #define RECORD_MAX 16384 /* bytes of one TLS record */
 #define PIECES_MAX 16    /* 256 KiB and their heads: then the others have their turn */
-#define BUSY 262144      /* bytes without a pause: nobody waits for the next one alone */
-#define QUIET_US 1000    /* a pause */
-#define GAIN 4           /* pieces instead of one: then a nap was worth its own wake-up */
-#define PATIENCE_MIN 16  /* turns */
-#define PATIENCE_MAX 4096
-#define NAP_NS 150000 /* a fourth of the socket, at the rate at which engines send small frames */
 
 static void update_watch(struct upgrade *u) {
   if (u->ended) return;
@@ -89,13 +83,14 @@ static bool read_piece(struct upgrade *u, size_t most) {
   size_t n = 0;
   int os = 0;
   CURLcode rc = receive(u, most, &n, &os);
+  u->drained = n < most;
   if (rc == CURLE_AGAIN) return false;
   if (rc || !n) {
     tell_end(u, rc, os);
     return false;
   }
   if (u->tls) task_queue(u->loop, &u->task); /* more may wait where poll() does not see it */
-  u->burst += n;
+  u->came += n;
   u->h.on_data(u->data, u->in, n);
   return !u->freed && !u->ended && !u->paused;
 }
@@ -103,13 +98,15 @@ static bool read_piece(struct upgrade *u, size_t most) {
 /* 1: moved on without being read; 0: to be read; -1: nothing is there. */
 static int move_piece(struct upgrade *u, size_t most) {
   ssize_t n = recv(u->fd, u->in, most, MSG_PEEK | MSG_DONTWAIT);
+  u->drained = n < (ssize_t)most;
   if (n < 0 && (errno == EAGAIN || errno == EINTR)) return -1;
   size_t k = n > 0 ? u->h.on_front(u->data, u->fd, u->in, (size_t)n) : 0;
-  u->burst += k;
+  u->came += k;
   return k > 0;
 }
 
-/* Pieces whose size on_next() knows are small, or move at next to no cost: several of them in a turn. */
+/* Several in a turn: what fits into the buffer, or pieces whose size on_next() knows, which are small or move
+ * at next to no cost. */
 static void read_pieces(struct upgrade *u) {
   for (int pieces = 0; pieces < PIECES_MAX; pieces++) {
     bool front = false;
@@ -123,33 +120,22 @@ static void read_pieces(struct upgrade *u) {
   }
 }
 
-/* Much comes in small pieces: waking up for each of them costs more than all else that is done with it. So
- * the next ones are let come together, in less time than it takes them to fill the socket. Where that brought
- * no more than one or two, they come too slowly for it: not tried again for a while, each time longer. */
-static void let_gather(struct upgrade *u, size_t n) {
-  if (u->napped && n < sizeof u->in / 2 && n < u->napped * GAIN) {
-    u->patience = u->patience < PATIENCE_MAX / 2 ? u->patience * 2 + PATIENCE_MIN : PATIENCE_MAX;
-    u->nap_at = u->turns + u->patience;
-  } else if (u->napped) {
-    u->patience = 0;
-  }
-  u->napped = 0;
-  bool small = u->burst >= BUSY && n < sizeof u->in / 2;
-  if (!small || u->turns < u->nap_at || u->tls || u->ended || u->freed) return;
-  u->napped = n;
-  nanosleep(&(struct timespec){.tv_nsec = NAP_NS}, NULL);
+/* The loop stands still for these few milliseconds: a timer of its own would wake it up as often. */
+static void let_gather(struct upgrade *u) {
+  struct timespec t;
+  bool sending = u->sending;
+  u->sending = false;
+  if (!u->drained || !u->h.pieces || u->tls || u->ended || u->freed || u->paused) return;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  int64_t now = (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+  int64_t us = gather_us(&u->gather, u->came, u->h.pieces(u->data), now);
+  u->came = 0;
+  if (us && !sending) nanosleep(&(struct timespec){.tv_nsec = (long)us * 1000}, NULL);
 }
 
 static void read_turn(struct upgrade *u) {
-  struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  int64_t now = (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
-  if (now - u->read_at > QUIET_US) u->burst = 0;
-  size_t before = u->burst;
-  u->read_at = now;
-  u->turns++;
   read_pieces(u);
-  let_gather(u, u->burst - before);
+  let_gather(u);
 }
 
 static void stream_turn(struct upgrade *u) {
@@ -253,6 +239,7 @@ ssize_t upgrade_send(struct upgrade *u, const void *p, size_t n) {
   ssize_t r;
   if (u->ended || u->shut_wanted || u->stage != UPGRADE_OPEN) return -1;
   if (!n) return 0;
+  u->sending = true;
   if (u->tls)
     r = send_tls(u, p, n);
   else {

@@ -18,6 +18,9 @@ struct upgrade_handlers {
    * connection. */
   size_t (*on_next)(void *data, bool *ret_front);
   size_t (*on_front)(void *data, int fd, const char *p, size_t n);
+  /* How many pieces (frames) the peer has begun so far: a stream of many of them is read in larger portions
+   * (net/gather.h), some milliseconds later. NULL: each at once. */
+  uint64_t (*pieces)(void *data);
 };
 struct upgrade_request {
   const char *method, *path; /* path: begins with '/', escaped */

@@ -1,6 +1,7 @@
 /* Inside of an upgraded connection: upgrade_open.c brings it about, upgrade.c is the stream. */
 #ifndef NET_UPGRADE_INSIDE_H
 #define NET_UPGRADE_INSIDE_H
+#include "net/gather.h"
 #include "net/loop_curl.h"
 #include "net/upgrade.h"
 #include "net/upgrade_head.h"
@@ -20,11 +21,11 @@ struct upgrade {
   int fd;
   bool tls;
   bool paused, want_out, ended;
-  size_t burst;                     /* bytes that came since the last pause */
-  int64_t read_at;                  /* the last turn, in us */
-  size_t napped;                    /* bytes of the turn before a nap; 0: there was none */
-  uint64_t turns, nap_at, patience; /* turns so far; from which on a nap is tried; how many it is put off */
-  bool shut_wanted, shut;           /* end of input: asked for, sent */
+  struct gather gather;
+  size_t came;            /* bytes, since gather_us() was told */
+  bool drained;           /* there was no more to read */
+  bool sending;           /* since the last turn: whoever has something to send is not kept from it */
+  bool shut_wanted, shut; /* end of input: asked for, sent */
   bool in_callback, freed;
   struct buf early; /* came with the head */
   char *out;        /* TLS only: OpenSSL wants the same bytes again after a "would block" */

@@ -21,6 +21,10 @@ static size_t on_next(void *data, bool *ret_front) {
 static size_t on_front(void *data, int from, const char *p, size_t n) {
   return docker_stream_front(data, from, p, n);
 }
+static uint64_t pieces(void *data) {
+  const struct docker_stream *s = data;
+  return s->frames.begun;
+}
 static void on_end(void *data, const struct error *err) {
   docker_stream_finish(data, err);
 }
@@ -32,7 +36,8 @@ static const struct upgrade_handlers handlers = {.on_data = on_data,
                                                  .on_end = on_end,
                                                  .on_writable = on_writable,
                                                  .on_next = on_next,
-                                                 .on_front = on_front};
+                                                 .on_front = on_front,
+                                                 .pieces = pieces};
 
 /* Podman prepares an ended one for another run when somebody attaches, and forgets how it ended
  * (docker_read_state): not asked for, and when it ends just then its stream, which never would, is none.

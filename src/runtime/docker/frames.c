@@ -1,7 +1,6 @@
 #include "runtime/docker/frames.h"
 #include "base/alloc.h"
 #include "base/limits.h"
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -49,6 +48,7 @@ static int begin_frame(struct frames *f, struct error *err) {
   if (len > LIMIT_FRAME)
     return error_set(err, ERR_ENGINE, "output is not framed as expected: frame of %zu bytes", len);
   f->n_head = 0;
+  f->begun++;
   f->left = len;
   f->large = len >= LARGE && type != 3;
   f->fd = type == 3 ? 0 : type == 2 ? 2 : 1;

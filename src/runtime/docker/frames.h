@@ -8,14 +8,16 @@
 #include "base/error.h"
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct frames {
   bool raw;
   unsigned char head[8];
-  size_t n_head; /* bytes of the next head that came */
-  size_t left;   /* payload of the present frame still to come */
-  bool large;    /* the present frame, or the last one, is worth being moved unread */
-  int fd;        /* of the present frame: 1, 2; 0: a complaint is being collected */
+  size_t n_head;  /* bytes of the next head that came */
+  uint64_t begun; /* frames whose head is there; raw: 0 */
+  size_t left;    /* payload of the present frame still to come */
+  bool large;     /* the present frame, or the last one, is worth being moved unread */
+  int fd;         /* of the present frame: 1, 2; 0: a complaint is being collected */
   struct buf complaint;
   char *run; /* payload of small frames of one stream that follow each other, told in one piece */
   size_t n_run;
