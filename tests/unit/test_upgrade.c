@@ -8,6 +8,7 @@
 #define HEAD "HTTP/1.1 101 UPGRADED\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n"
 #define STREAM "\1\0\0\0\0\0\0\6hello\n\2\0\0\0\0\0\0\4oops"
 #define STREAM_LEN (sizeof STREAM - 1)
+#define PIECES 400
 enum { INPUT, ENDED }; /* counters: bytes of input, its end was seen */
 
 /* The path says what to do: /split/N writes the answer in two packets, cut behind byte N. */
@@ -47,6 +48,13 @@ static void serve(int fd, int connection, struct counters *count, const void *da
       static char chunk[65536];
       server_write(fd, chunk, sizeof chunk);
     }
+  } else if (strstr(req, "/flow")) { /* a piece each 300 us, as an engine that writes its log sends them */
+    server_puts(fd, HEAD);
+    for (int i = 0; i < PIECES; i++) {
+      static char piece[4096];
+      server_write(fd, piece, sizeof piece);
+      usleep(300);
+    }
   } else if (strstr(req, "/reset")) { /* unread input at the end: a reset instead of an end of file */
     server_puts(fd, HEAD "last words");
     nap_ms(100);
@@ -81,7 +89,7 @@ struct net {
   struct upgrade *u;
   char got[256];
   size_t n;
-  int ends, writable;
+  int ends, writable, turns;
   bool bad, free_in_data, free_in_end;
 };
 
@@ -111,6 +119,7 @@ static void on_data(void *data, const char *p, size_t k) {
   struct net *n = data;
   if (n->n + k <= sizeof n->got) memcpy(n->got + n->n, p, k);
   n->n += k;
+  n->turns++;
   if (!n->free_in_data) return;
   upgrade_free(n->u);
   n->u = NULL;
@@ -207,6 +216,21 @@ static void a_paused_stream_waits(void **state) {
   upgrade_pause(n->u, false);
   run_to_end(n);
   assert_int_equal(n->n, 64 * 65536);
+}
+
+static uint64_t pieces(void *data) {
+  return ((struct net *)data)->n / 4096;
+}
+
+static void in_full_flow_several_pieces_come_with_a_turn(void **state) {
+  struct net *n = *state;
+  static const struct upgrade_handlers counting = {.on_data = on_data, .on_end = on_end, .pieces = pieces};
+  struct error err = ERROR_INIT;
+  assert_int_equal(upgrade_open(n->client, "/flow", &counting, n, &n->u, &err), 0);
+  run_to_end(n);
+  assert_false(n->bad);
+  assert_int_equal(n->n, PIECES * 4096);
+  assert_in_range(n->turns, 1, PIECES / 2); /* 16 of them are read before it is in full flow */
 }
 
 /* Early bytes are under the pause as well. */
@@ -330,6 +354,7 @@ int main(void) {
       NET_TEST(output_goes_on_after_the_end_of_input),
       NET_TEST(a_full_connection_tells_when_there_is_room),
       NET_TEST(a_paused_stream_waits),
+      NET_TEST(in_full_flow_several_pieces_come_with_a_turn),
       NET_TEST(paused_before_the_first_byte),
       NET_TEST(freed_inside_of_its_callbacks),
       NET_TEST(a_broken_stream_is_no_orderly_end),
