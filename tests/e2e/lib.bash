@@ -213,7 +213,8 @@ job_container() { docker ps -q --no-trunc --filter label=run-once.id | head -n 1
 job_runs() { [[ -n $(job_container) ]]; }
 # shellcheck disable=SC2034
 HELD='until [ -e /tmp/go ]; do sleep 0.05; done'
-let_go() { docker exec "${1:-$(job_container)}" touch /tmp/go; }
+# 137: the command has seen the file, and ended, before touch had; with it ends whatever is in the container.
+let_go() { docker exec "${1:-$(job_container)}" touch /tmp/go || (($? == 137)); }
 # start_job [OPTION...] -- ARG...: in the background; $launcher is its pid; ends with `end_job`, which sets $status.
 start_job() {
   local options=()
