@@ -4,9 +4,14 @@
 load lib
 
 setup_file() {
-  ! readelf -lW "$RUN_ONCE" | grep -q INTERP || skip 'not the release build (scripts/test --release)'
   "$PROJECT/scripts/install-packages" endpoints >&2
   engine_up
+}
+
+eval "lib_$(declare -f setup)"
+setup() {
+  lib_setup
+  if readelf -lW "$RUN_ONCE" | grep -q INTERP; then skip 'not the release build (scripts/test --release)'; fi
 }
 
 # elsewhere FILE=/etc/NAME... -- COMMAND...: COMMAND on a machine with these files of its own, and with a loopback alone.
