@@ -18,7 +18,10 @@ int64_t gather_us(struct gather *g, size_t n, uint64_t pieces, int64_t now_us) {
   int64_t passed = now_us - g->at_us, came = (int64_t)(pieces - g->pieces);
   g->at_us = now_us;
   g->pieces = pieces;
-  if (passed > PAUSE_US) g->burst = 0;
+  if (passed > PAUSE_US) {
+    g->burst = n;
+    return 0;
+  }
   g->burst += n;
   if (g->burst < BUSY || came <= 0) return 0;
   int64_t taken = came * (int64_t)kernel_size(n / (size_t)came);

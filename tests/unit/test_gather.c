@@ -41,6 +41,8 @@ static void a_burst_is_read_at_once(void **state) {
   assert_int_equal(turn(&f, 30000, 15, 4096), 0);
   assert_true(turn(&f, 500, 10, 4096) > 0);
   assert_int_equal(turn(&f, 20001, 10, 4096), 0); /* a pause: another begins */
+  assert_int_equal(turn(&f, 4000000000000000, 100, 4096),
+                   0); /* the first of a machine that is up for a century */
 }
 
 /* What was measured of Docker 20.10: 4 KiB each 50 us, 32 KiB each 2.4 ms. */
