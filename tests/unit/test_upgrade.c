@@ -245,7 +245,7 @@ static void in_full_flow_several_pieces_come_with_a_turn(void **state) {
 static void on_data_answer(void *data, const char *p, size_t k) {
   struct net *n = data;
   on_data(data, p, k);
-  assert_true(upgrade_send(n->u, "x", 1) >= 0);
+  (void)upgrade_send(n->u, "x", 1); /* behind the last piece nobody is there any more */
 }
 
 static void input_does_not_wait_for_output(void **state) {
