@@ -4,6 +4,7 @@
     figures.spin()                                          between any two measurements
     figures.compare(case, figure, ours, theirs, peer, unit, target)   lists, one value a round, of the same rounds
     figures.alone(case, figure, value, unit, target)        a count; or a list: its median
+    figures.growth(case, sizes, rounds, unit, target)       of each round the cost of nothing, and of each size
     figures.failed.append("who: what")                      a contestant that did not do its work
     status = figures.report()                               the table, and the exit status
 
@@ -30,15 +31,23 @@ def ratio(pairs):
     return statistics.median(p[0] for p in pairs) / below if below else 0
 
 
-def interval(pairs):
-    """Where the ratio of medians lies: rounds are drawn from those that were, again and again (bootstrap of pairs,
+def growth(sizes):
+    """Of rounds, as of Figures.growth(): what a piece costs at the largest size, against the smallest. Linear: about 1."""
+    def statistic(rounds):
+        none, small, large = (statistics.median(r[i] for r in rounds) for i in (0, 1, -1))
+        return (large - none) / sizes[-1] / (max(small - none, 0.001) / sizes[0])
+    return statistic
+
+
+def interval(rounds, statistic=ratio):
+    """Where the statistic lies: rounds are drawn from those that were, again and again (bootstrap of pairs,
     percentiles). The draws are the same ones each time. Of few rounds it is about all of what they had; of one: None."""
-    if len(pairs) < 2:
+    if len(rounds) < 2:
         return None
-    draw = random.Random(len(pairs))
-    ratios = sorted(ratio(draw.choices(pairs, k=len(pairs))) for _ in range(DRAWS))
+    draw = random.Random(len(rounds))
+    drawn = sorted(statistic(draw.choices(rounds, k=len(rounds))) for _ in range(DRAWS))
     cut = int(DRAWS * (1 - SURE) / 2)
-    return ratios[cut], ratios[-1 - cut]
+    return drawn[cut], drawn[-1 - cut]
 
 
 def judge(low, high, target):
@@ -78,6 +87,14 @@ class Figures:
         return self.add(case, figure, unit, target, ours=round(statistics.median(values), 3), reached=judge(*sure, target), rounds=[values],
                         interval=[round(x, 3) for x in sure] if len(values) > 1 else None)
 
+    def growth(self, case, sizes, rounds, unit, target):
+        """target: the most that a piece of the largest size may cost of one of the smallest."""
+        for i, size in enumerate(sizes, 1):
+            self.alone(case, f"{size:,}", [r[i] for r in rounds], unit)
+        sure = interval(rounds, growth(sizes))
+        self.add(case, "per piece, largest to smallest", "", target, ours=round(growth(sizes)(rounds), 3), rounds=rounds,
+                 interval=sure and [round(x, 3) for x in sure], reached=judge(*sure, target) if sure else None)
+
     def judgement(self):
         asked = [r["reached"] for r in self.rows if r["target"] is not None]
         return "failed" if self.failed else "missed" if False in asked else "not judged" if None in asked else "reached"
@@ -102,7 +119,8 @@ class Figures:
             print(f"failed: {f}")
         judgement = self.judgement()
         asked = [r for r in self.rows if r["target"] is not None]
-        said = {x: ", ".join(f"{r['case']} {r['figure']} ({r['peer']})" for r in asked if r["reached"] is x) for x in (False, None)}
+        said = {x: ", ".join(f"{r['case']}: {r['figure']}" + (f" ({r['peer']})" if r["peer"] else "") for r in asked if r["reached"] is x)
+                for x in (False, None)}
         if said[False]:
             print(f"missed: {said[False]}")
         if said[None]:

@@ -27,7 +27,7 @@ sys.exit(figures.report())"
 @test "bench: a target that the rounds miss is missed" {
   told "figures.compare('case', 'time', around(99, 3), around(100, 3), 'peer', 'ms', 0.95)"
   is "$status" 1
-  [[ $output == *'<= 0.95 NO'*'missed: case time (peer)'* ]]
+  [[ $output == *'<= 0.95 NO'*'missed: case: time (peer)'* ]]
 }
 
 @test "bench: a target within what the rounds differ by is not judged, whichever side the ratio is on" {
@@ -35,7 +35,7 @@ sys.exit(figures.report())"
   for ours in 94 96; do
     told "figures.compare('case', 'time', around($ours, 30), around(100, 30), 'peer', 'ms', 0.95)"
     is "$status" 0
-    [[ $output == *'<= 0.95 ?'*'not judged'*'case time (peer)'* ]]
+    [[ $output == *'<= 0.95 ?'*'not judged'*'case: time (peer)'* ]]
     [[ $output != *reached* ]]
   done
 }
@@ -51,6 +51,14 @@ sys.exit(figures.report())"
 figures.alone('case', 'failures', 0, '', 0)"
   is "$status" 2
   [[ $output == *'failed: peer: status 1'* ]]
+}
+
+@test "bench: what grows in proportion is told from what grows with the square" {
+  told "figures.growth('case', [250, 500, 1000], list(zip(around(3, 0.1), around(4, 0.1), around(5, 0.1), around(7, 0.1))), 'ms', 1.5)"
+  [[ $output == *'largest to smallest'*yes*'all targets reached'* ]]
+  told "figures.growth('case', [250, 500, 1000], list(zip(around(3, 0.1), around(4, 0.1), around(7, 0.1), around(19, 0.1))), 'ms', 1.5)"
+  is "$status" 1
+  [[ $output == *'largest to smallest'*NO* ]]
 }
 
 # bats test_tags=slow
