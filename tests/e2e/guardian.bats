@@ -312,7 +312,7 @@ private_kib() { awk '/^Private_/ { s += $2 } END { print s }' "/proc/$1/smaps_ro
 
 # bats test_tags=slow
 @test "TERM ends the guardian: while the launcher lives nothing else happens, afterwards the next run settles" {
-  start_job -- probe sleep 1 exit 2
+  start_job -- probe sleep 4 exit 2
   kill -TERM "$(guardian)"
   end_job
   status_is 2
