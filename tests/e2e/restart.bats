@@ -28,10 +28,11 @@ down() { ! docker version >/dev/null 2>&1; }
 
 @test "the engine is killed and started again in the middle of the output: exact" {
   for code in 7 0; do
-    start_job -- sh -c "$counting; exit $code"
+    start_job -- sh -c "$counting; $HELD; exit $code" # a 0 that comes while the engine is away is nobody's word
     within 15 lines_out 10
     engine kill
     engine start --live-restore
+    let_go
     end_job
     status_is $code
     verdict_is "$( ((code)) && echo failed || echo succeeded)" exit
