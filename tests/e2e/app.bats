@@ -81,7 +81,7 @@ no_secret_in() {
 }
 
 @test "the one-off gets none of the application's traffic" {
-  start_job --from container/$SHOP-web -- python3 scripts/listen.py 5
+  start_job --from container/$SHOP-web -- python3 scripts/listen.py 15
   copy=$(job_container)
   web=$(docker inspect -f '{{slice .Id 0 12}}' "$SHOP-web")
   for _ in 1 2 3 4 5 6 7 8 9 10; do
@@ -90,6 +90,7 @@ no_secret_in() {
   is "$(docker inspect -f '{{index .Config.Labels "traefik.enable"}}|{{len .HostConfig.PortBindings}}|{{.HostConfig.RestartPolicy.Name}}' "$copy" | sed 's/|no$/|/')" '|0|'
   run docker exec "$copy" printenv VIRTUAL_HOST
   [[ $status != 0 ]]
+  is "$(docker inspect -f '{{.State.Running}}' "$copy")" true # it listened all the while
   end_job
   status_is 0
   out_is $'no request came\n'
