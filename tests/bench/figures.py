@@ -41,7 +41,8 @@ def growth(sizes):
 
 def interval(rounds, statistic=ratio):
     """Where the statistic lies: rounds are drawn from those that were, again and again (bootstrap of pairs,
-    percentiles). The draws are the same ones each time. Of few rounds it is about all of what they had; of one: None."""
+    percentiles). The draws are the same ones each time. Of fewer than five rounds it is
+    about all of what they had, and less sure than 95 %; of one: None."""
     if len(rounds) < 2:
         return None
     draw = random.Random(len(rounds))
